@@ -39,7 +39,7 @@ public sealed record Failure(string Message)
 }
 
 /// <summary>Carries an expected <see cref="Errors.Failure"/> to the one place that prints it.</summary>
-public sealed class FailureException(Failure failure, Exception? inner = null) : Exception(failure.ToString(), inner)
+public class FailureException(Failure failure, Exception? inner = null) : Exception(failure.ToString(), inner)
 {
     /// <summary>The failure.</summary>
     public Failure Failure { get; } = failure;

@@ -1,0 +1,74 @@
+using TheThingsStack.Errors;
+
+namespace Migration;
+
+/// <summary>Counts what happened, by reason.</summary>
+internal sealed class Tally
+{
+    private readonly Dictionary<string, Reason> problems = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Reason> notes = new(StringComparer.Ordinal);
+
+    public int Exported { get; set; }
+
+    public int Skipped { get; set; }
+
+    public int Rejected { get; private set; }
+
+    public int Retired { get; set; }
+
+    public int RetireFailed { get; private set; }
+
+    /// <summary>True when a device had a problem.</summary>
+    public bool HasProblems => Rejected + RetireFailed > 0;
+
+    public void Reject(string device, Failure failure)
+    {
+        Rejected++;
+        Add(problems, CodeOf(failure), failure.Advice is { } advice ? $"{Innermost(failure).Message}: {advice}" : Innermost(failure).Message, true, device);
+    }
+
+    public void FailRetirement(string device, Failure failure)
+    {
+        RetireFailed++;
+        Add(problems, failure.Name ?? "retire", failure.Message, true, device);
+    }
+
+    public void Note(string device, Note note) => Add(notes, note.Code, note.Text, note.NeedsPerson, device);
+
+    public IReadOnlyList<ReasonCount> Problems() => Sorted(problems, _ => null);
+
+    public IReadOnlyList<ReasonCount> Notes(Func<string, string?> guide) => Sorted(notes, guide);
+
+    private static void Add(Dictionary<string, Reason> reasons, string code, string text, bool needsPerson, string device)
+    {
+        if (!reasons.TryGetValue(code, out var reason))
+            reasons.Add(code, reason = new Reason(text, needsPerson));
+        reason.Count++;
+        if (reason.Devices.Count < ExportSummary.ListedPerReason)
+            reason.Devices.Add(device);
+    }
+
+    private static List<ReasonCount> Sorted(Dictionary<string, Reason> reasons, Func<string, string?> guide) =>
+    [
+        .. reasons
+            .Select(r => new ReasonCount(r.Key, r.Value.Text, r.Value.Count, r.Value.NeedsPerson, guide(r.Key), r.Value.Devices))
+            .OrderByDescending(r => r.NeedsPerson).ThenByDescending(r => r.Count).ThenBy(r => r.Code, StringComparer.Ordinal),
+    ];
+
+    /// <summary>The name that says most: that of the cause under a plain <c>export</c> or a server's nameless error.</summary>
+    private static string CodeOf(Failure failure) =>
+        failure is { Name: "export", Cause: { } cause } ? cause.Name is null or "unknown" ? "read" : cause.Name : failure.Name ?? "read";
+
+    private static Failure Innermost(Failure failure) => failure.Cause is { } cause ? Innermost(cause) : failure;
+
+    private sealed class Reason(string text, bool needsPerson)
+    {
+        public string Text { get; } = text;
+
+        public bool NeedsPerson { get; } = needsPerson;
+
+        public int Count { get; set; }
+
+        public List<string> Devices { get; } = [];
+    }
+}

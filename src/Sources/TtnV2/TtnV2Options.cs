@@ -1,0 +1,126 @@
+using Migration;
+using TheThingsStack.Errors;
+
+namespace Sources.TtnV2;
+
+/// <summary>What the user says about a The Things Network V2 application (facts/ttnv2.md section 4.7).</summary>
+public sealed record TtnV2Options
+{
+    /// <summary>Discovery server of the public community network.</summary>
+    public const string CommunityDiscovery = "discovery.thethings.network:1900";
+
+    /// <summary>Account server of the public community network; nothing in device export asks it.</summary>
+    public const string CommunityAccountServer = "https://account.thethingsnetwork.org";
+
+    /// <summary>Application whose devices are exported. Required.</summary>
+    public Setting<string> AppId { get; init; } = new("");
+
+    /// <summary>Access key with the right <c>devices</c>; secret. Required.</summary>
+    public Setting<string> AppAccessKey { get; init; } = new("");
+
+    /// <summary>Frequency plan of every exported device, e.g. <c>EU_863_870_TTN</c>. Required.</summary>
+    public Setting<string> FrequencyPlanId { get; init; } = new("");
+
+    /// <summary>File of PEM certificates to trust beside those of the system. Empty: none.</summary>
+    public Setting<string> CaCert { get; init; } = new("");
+
+    /// <summary>Handler as <c>host:port</c>; the discovery server is then not asked. Empty: ask it.</summary>
+    public Setting<string> HandlerAddress { get; init; } = new("");
+
+    /// <summary>Discovery server as <c>host:port</c>. Default and empty: the community's.</summary>
+    public Setting<string> DiscoveryServerAddress { get; init; } = new(CommunityDiscovery);
+
+    /// <summary>Ask the discovery server without TLS. Default false.</summary>
+    public Setting<bool> DiscoveryServerInsecure { get; init; } = new(false);
+
+    /// <summary>Accepted and not used: the handler talks to the account server itself. Default and empty: the community's.</summary>
+    public Setting<string> AccountServerAddress { get; init; } = new(CommunityAccountServer);
+
+    /// <summary>Accepted and not used.</summary>
+    public Setting<string> AccountServerClientId { get; init; } = new("ttn-lw-migrate");
+
+    /// <summary>Accepted and not used; secret.</summary>
+    public Setting<string> AccountServerClientSecret { get; init; } = new("");
+
+    /// <summary>Export the session of OTAA devices too, and clear exported sessions at V2. Default true, as the guide says.</summary>
+    public Setting<bool> WithSession { get; init; } = new(true);
+
+    /// <summary>Give ABP devices the frequencies of the plan as factory preset. Default false.</summary>
+    public Setting<bool> ResetsToFrequencyPlan { get; init; } = new(false);
+
+    /// <summary>Says what is wrong with these values, in the order and with the names of the Go tool; null when nothing is.</summary>
+    public Failure? Validate()
+    {
+        if (CaCert.Value.Length > 0 && !File.Exists(CaCert.Value))
+            return new Failure($"open {CaCert.Value}: no such file or directory") { Advice = $"{Where(CaCert, "--ca-cert")} names the file of a private cluster's CA; leave it out for the community network" };
+        return Required(AppId, "no_app_id", "no app id", "--app-id", "TTNV2_APP_ID")
+            ?? Required(AppAccessKey, "no_app_access_key", "no app access key", "--app-access-key", "TTNV2_APP_ACCESS_KEY")
+            ?? Required(FrequencyPlanId, "no_frequency_plan_id", "no frequency plan id", "--frequency-plan-id", "FREQUENCY_PLAN_ID")
+            ?? Typed(AppId, "invalid_app_id", "app id", "--app-id")
+            ?? Typed(AppAccessKey, "invalid_app_access_key", "app access key", "--app-access-key", secret: true)
+            ?? Typed(FrequencyPlanId, "invalid_frequency_plan_id", "frequency plan id", "--frequency-plan-id")
+            ?? Address(DiscoveryServerAddress, "discovery_server_address", "discovery server address", "--discovery-server-address", 1900)
+            ?? Address(HandlerAddress, "handler_address", "handler address", "--handler-address", 1904);
+    }
+
+    /// <summary>One sentence for each default that decides what happens to devices.</summary>
+    public IReadOnlyList<string> DecidedByDefault()
+    {
+        var sentences = new List<string>();
+        if (WithSession.IsDefault)
+            sentences.Add("sessions are exported, and cleared at V2, because with-session was not given; say with-session=false to leave sessions behind and let devices join anew, or with-session=true to keep this");
+        if (HandlerAddress.Value.Length == 0 && (DiscoveryServerAddress.IsDefault || DiscoveryServerAddress.Value.Length == 0))
+            sentences.Add($"the discovery server of the community, {CommunityDiscovery}, was asked because discovery-server-address was not given");
+        return sentences;
+    }
+
+    private static Failure? Required(Setting<string> setting, string name, string message, string flag, string variable) =>
+        setting.Value.Length > 0 ? null : Failure.Named("source/ttnv2", name, message) with { Advice = $"give {flag}, or set {variable}" };
+
+    /// <summary>Finds what people paste or type around a value.</summary>
+    private static Failure? Typed(Setting<string> setting, string name, string what, string flag, bool secret = false)
+    {
+        var value = setting.Value;
+        var shown = secret ? "" : $" `{value}`";
+        var where = Where(setting, flag);
+        Failure Refuse(string why, string advice) =>
+            Failure.Named("source/ttnv2", name, $"{what}{shown} {why}") with { Advice = advice };
+
+        if (value is ['"' or '\'' or '“' or '‘' or '`', ..] or [.., '"' or '\'' or '”' or '’' or '`'])
+            return Refuse("has quotes in it", $"{where} was set with quotes that became part of the value; with `set` on Windows write the value without quotes");
+        if (value.Length != value.AsSpan().Trim().Length)
+            return Refuse("has blanks around it", $"remove them from {where}");
+        if (value is "ttn-v2-application-ID" or "access-key-of-your-ttn-v2-application" or "v2-end-device-ID" or "v3-application-id" or "<your-frequency-plan-id>"
+            || value.Contains('<', StringComparison.Ordinal))
+            return Refuse("is the placeholder of the guide", $"put your own value into {where}");
+        if (secret && value.AsSpan().ContainsAnyExceptInRange('!', '~'))
+            return Refuse("has characters that no key has (blanks, line ends, accents)", $"copy the key again from the V2 console into {where}");
+        return null;
+    }
+
+    private static Failure? Address(Setting<string> setting, string name, string what, string flag, int port)
+    {
+        if (setting.Value.Length == 0 || setting.IsDefault)
+            return null;
+        var where = Where(setting, flag);
+        Failure Refuse(string why, string advice) =>
+            Failure.Named("source/ttnv2", "invalid_" + name, $"{what} `{setting.Value}` {why}") with { Advice = advice };
+
+        if (Typed(setting, "invalid_" + name, what, flag) is { } typed)
+            return typed;
+        var value = TtnV2Address.WithoutResolver(setting.Value);
+        if (value.Contains("://", StringComparison.Ordinal))
+            return Refuse("is a URL", $"write {where} as host:port, e.g. `{TtnV2Address.HostOf(value)}:{port}`");
+        if (value.Contains(',', StringComparison.Ordinal))
+            return Refuse("is a list", $"write one host:port into {where}");
+        if (value.Contains('/', StringComparison.Ordinal))
+            return Refuse("has a path", $"write {where} as host:port, e.g. `{value[..value.IndexOf('/', StringComparison.Ordinal)]}`");
+        if (value.EndsWith(':'))
+            return Refuse("ends in a colon", $"add the port: `{value}{port}`");
+        if (!TtnV2Address.HasPort(value))
+            return Refuse("has no port", $"add it: `{value}:{port}`");
+        return TtnV2Address.TryParse(value, out _, out _) ? null : Refuse("is not a host:port", $"write {where} as host:port, e.g. `{CommunityDiscovery}`");
+    }
+
+    private static string Where(Setting<string> setting, string flag) => setting.Origin ?? flag;
+}
