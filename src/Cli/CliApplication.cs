@@ -1,0 +1,80 @@
+using System.Text;
+using Cli.CommandLine;
+using Cli.Commands;
+using Cli.Output;
+using TheThingsStack.Errors;
+
+namespace Cli;
+
+/// <summary>The program: finds the command that the words mean and runs it.</summary>
+public static class CliApplication
+{
+    /// <summary>Runs one command line to its end.</summary>
+    /// <param name="environment">The world outside.</param>
+    /// <param name="cancellation">Ends the run at once.</param>
+    /// <returns>Exit code: 0 done, 1 failed.</returns>
+    public static async Task<int> RunAsync(CliEnvironment environment, CancellationToken cancellation = default)
+    {
+        var error = environment.StandardError;
+        var verbose = false;
+        try
+        {
+            var (command, words) = CommandFinder.Find(CommandTree.Create(), environment.Arguments);
+            if (command.TakesFlagsAsArguments)
+                return await RunAsync(command, new Dictionary<string, GivenValue>(), words);
+
+            if (command.Deprecated is not null)
+                error.Write($"Command {Quote.Double(command.Name)} is deprecated, {command.Deprecated}\n");
+            var parsed = FlagParser.Parse(command, words);
+            if (parsed.Help || command.RunAsync is null)
+            {
+                WriteOutput(environment, HelpText.Help(command, environment.Variable));
+                return 0;
+            }
+            if (command.TakesNoArguments && parsed.Arguments.Count > 0)
+                throw new UsageException($"unknown command {Quote.Double(parsed.Arguments[0])} for {Quote.Double(command.Path)}");
+            foreach (var (flag, word) in parsed.WordsAfterSwitches)
+                error.Write($"note: --{flag.Name} does not take the next word: it is on, and {Quote.Double(word)} is an ID here; write --{flag.Name}={word}\n");
+            verbose = parsed.Given.ContainsKey("verbose");
+            return await RunAsync(command, parsed.Given, parsed.Arguments);
+        }
+        catch (UsageException e)
+        {
+            FailurePrinter.WriteUsage(error, e);
+        }
+        catch (FailureException e)
+        {
+            FailurePrinter.Write(error, e.Failure);
+        }
+        catch (OutputException e)
+        {
+            FailurePrinter.Write(error, e.Failure);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            FailurePrinter.Write(error, new Failure("interrupted"));
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            FailurePrinter.WriteBug(error, e, verbose);
+        }
+        return 1;
+
+        Task<int> RunAsync(Command command, IReadOnlyDictionary<string, GivenValue> given, IReadOnlyList<string> arguments) =>
+            command.RunAsync!(new Invocation(command, new FlagValues(command, given, environment.Variable), arguments, environment, cancellation));
+    }
+
+    /// <summary>Writes text (help, lists, scripts) to standard output.</summary>
+    internal static void WriteOutput(CliEnvironment environment, string text)
+    {
+        try
+        {
+            environment.StandardOutput.Write(Encoding.UTF8.GetBytes(text));
+            environment.StandardOutput.Flush();
+        }
+        catch (IOException e)
+        {
+            throw new OutputException(e);
+        }
+    }
+}

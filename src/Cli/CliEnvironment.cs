@@ -1,0 +1,43 @@
+using Migration;
+
+namespace Cli;
+
+/// <summary>The world outside as the command line sees it. Only <c>Program</c> makes one from the real console; tests make their own.</summary>
+public sealed class CliEnvironment
+{
+    /// <summary>The words after the program's name.</summary>
+    public required IReadOnlyList<string> Arguments { get; init; }
+
+    /// <summary>Reads an environment variable; null when it is not set.</summary>
+    public required Func<string, string?> Variable { get; init; }
+
+    /// <summary>Opens standard input.</summary>
+    public required Func<Stream> OpenStandardInput { get; init; }
+
+    /// <summary>Whether standard input is a terminal.</summary>
+    public required Func<bool> StandardInputIsTerminal { get; init; }
+
+    /// <summary>Standard output, unbuffered: a write that returns has reached the system, and one that failed throws.</summary>
+    public required Stream StandardOutput { get; init; }
+
+    /// <summary>Standard error.</summary>
+    public required TextWriter StandardError { get; init; }
+
+    /// <summary>Whether standard error is a terminal, where a line can be rewritten.</summary>
+    public required Func<bool> StandardErrorIsTerminal { get; init; }
+
+    /// <summary>Width of that terminal in characters; asked before each line.</summary>
+    public required Func<int> StandardErrorWidth { get; init; }
+
+    /// <summary>Opens a file for reading; relative paths are relative to the current directory.</summary>
+    public required Func<string, Stream> OpenFile { get; init; }
+
+    /// <summary>Time of day and timers.</summary>
+    public required TimeProvider Clock { get; init; }
+
+    /// <summary>Randomness.</summary>
+    public required Entropy Entropy { get; init; }
+
+    /// <summary>Calls back at each Ctrl-C (SIGINT), SIGTERM or SIGHUP until disposed; the program then no longer ends by itself.</summary>
+    public required Func<Action, IDisposable> OnInterrupt { get; init; }
+}

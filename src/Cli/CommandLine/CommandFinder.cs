@@ -1,0 +1,69 @@
+using System.Text;
+
+namespace Cli.CommandLine;
+
+/// <summary>
+/// Finds the command that the words of a command line mean. Flags may stand before the command; since the command is not known yet,
+/// a flag that the command so far does not know is taken to be followed by its value. So is <c>--help</c>, as in the Go tool.
+/// </summary>
+public static class CommandFinder
+{
+    /// <summary>Gives the command, and the words left for it; throws <see cref="UsageException"/> for an unknown word after the root.</summary>
+    public static (Command Command, IReadOnlyList<string> Words) Find(Command root, IReadOnlyList<string> words)
+    {
+        var command = root;
+        var left = new List<string>(words);
+        while (NextWord(command, left) is { } at && command.FindChild(left[at]) is { } child)
+        {
+            left.RemoveAt(at);
+            command = child;
+        }
+        if (command.Parent is null && NextWord(command, left) is { } unknown)
+        {
+            throw new UsageException($"unknown command {Quote.Double(left[unknown])} for \"{command.Path}\"{Suggest(command, left[unknown])}")
+            {
+                HelpOf = command,
+            };
+        }
+        return (command, left);
+    }
+
+    /// <summary>Position of the first word that is neither a flag nor a flag's value; null when there is none.</summary>
+    private static int? NextWord(Command command, List<string> words)
+    {
+        for (var at = 0; at < words.Count; at++)
+        {
+            var word = words[at];
+            if (word == "--")
+                return null;
+            if (TakesNextWord(command, word))
+                at++;
+            else if (word.Length > 0 && word[0] != '-')
+                return at;
+        }
+        return null;
+    }
+
+    private static bool TakesNextWord(Command command, string word)
+    {
+        if (word.Length < 2 || word[0] != '-' || word.Contains('=', StringComparison.Ordinal))
+            return false;
+        if (word[1] == '-')
+            return command.FindFlag(word[2..]) is not { Kind: FlagKind.Switch, Name: not "help" };
+        return word.Length == 2;
+    }
+
+    private static string Suggest(Command command, string word)
+    {
+        var text = new StringBuilder();
+        foreach (var child in command.Children)
+        {
+            if (child.IsShown
+                && (EditDistance.Between(word, child.Name) <= 2 || child.Name.StartsWith(word, StringComparison.OrdinalIgnoreCase)))
+            {
+                text.Append('\t').Append(child.Name).Append('\n');
+            }
+        }
+        return text.Length == 0 ? "" : $"\n\nDid you mean this?\n{text}";
+    }
+}

@@ -1,0 +1,93 @@
+using Cli.CommandLine;
+using Cli.Networks;
+
+namespace Cli.Commands;
+
+/// <summary>All commands of the program as data. Parsing, help, completion and the list of sources derive from it.</summary>
+public static class CommandTree
+{
+    /// <summary>One line on what the program is.</summary>
+    internal const string ProgramSummary = "Migrate from other LoRaWAN network servers to The Things Stack";
+
+    /// <summary>Name of the program.</summary>
+    internal const string ProgramName = "ttn-lw-migrate";
+
+    private const string SourcesGroup = "Sources";
+    private const string ApplicationSummary = "Export all devices of an application";
+
+    /// <summary>Makes the tree.</summary>
+    public static Command Create()
+    {
+        var sources = SourceRegistry.All;
+        var children = new List<Command>(sources.Count + 8);
+        foreach (var source in sources)
+            children.Add(ForSource(source));
+        children.Add(Deprecated(sources, "device", "Export devices by DevEUI", "[dev-id] ...", ["end-devices", "end-device", "devices", "dev"]));
+        children.Add(Deprecated(sources, "application", ApplicationSummary, "[app-id] ...", ["applications", "app"]));
+        children.Add(new Command("sources", "List available sources")
+        {
+            Aliases = ["list-sources", "get-sources"],
+            RunAsync = SourcesCommand.RunAsync,
+        });
+        children.Add(new Command("version", "Print version information") { RunAsync = VersionCommand.RunAsync });
+        children.Add(HelpCommand.Create());
+        children.Add(CompletionCommand.Create());
+        children.Add(CompletionCommand.CreateProtocol("__complete", withDescriptions: true));
+        children.Add(CompletionCommand.CreateProtocol("__completeNoDesc", withDescriptions: false));
+        return new Command(ProgramName, ProgramSummary)
+        {
+            PersistentFlags = GlobalFlags.All(),
+            Children = children,
+        };
+    }
+
+    private static Command ForSource(SourceDefinition source) => new(source.Name, source.Summary)
+    {
+        Group = SourcesGroup,
+        Aliases = source.Aliases,
+        Children =
+        [
+            new Command("device", source.DeviceSummary)
+            {
+                Operands = "...",
+                Aliases = ["end-devices", "end-device", "devices", "devs", "dev", "d"],
+                FlagFactory = () => source.FlagsOfCommands(),
+                RunAsync = invocation => ExportCommand.RunAsync(invocation, source, Migration.ExportedItems.Devices),
+            },
+            new Command("application", ApplicationSummary)
+            {
+                Operands = "...",
+                Aliases = ["applications", "apps", "app", "a"],
+                FlagFactory = () => source.FlagsOfCommands(),
+                RunAsync = invocation => ExportCommand.RunAsync(invocation, source, Migration.ExportedItems.Applications),
+            },
+        ],
+    };
+
+    private static Command Deprecated(
+        IReadOnlyList<SourceDefinition> sources, string name, string summary, string operands, IReadOnlyList<string> aliases)
+    {
+        var names = new List<string>(sources.Count);
+        foreach (var source in sources)
+            names.Add(source.Name);
+        var alternatives = string.Join('|', names);
+        var items = name == "device" ? Migration.ExportedItems.Devices : Migration.ExportedItems.Applications;
+        return new Command(name, summary)
+        {
+            Deprecated = $"use [{alternatives}] commands instead",
+            Operands = operands,
+            Aliases = aliases,
+            FlagFactory = () =>
+            {
+                var flags = new List<Flag>
+                {
+                    new(ExportCommand.SourceFlag, FlagKind.Text, $"source ({alternatives})") { Words = names },
+                };
+                foreach (var source in sources)
+                    flags.AddRange(source.FlagsOfDeprecatedCommands());
+                return flags;
+            },
+            RunAsync = invocation => ExportCommand.RunAsync(invocation, ExportCommand.ChooseSource(invocation.Flags), items),
+        };
+    }
+}

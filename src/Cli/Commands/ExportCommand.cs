@@ -1,0 +1,137 @@
+using Cli.CommandLine;
+using Cli.Input;
+using Cli.Networks;
+using Cli.Output;
+using Migration;
+using TheThingsStack.Errors;
+
+namespace Cli.Commands;
+
+/// <summary><c>SOURCE device</c>, <c>SOURCE application</c>, and their deprecated forms with <c>--source</c>.</summary>
+internal static class ExportCommand
+{
+    /// <summary>Name of the flag that chooses the source on the deprecated commands.</summary>
+    public const string SourceFlag = "source";
+
+    /// <summary>Gives the source that <c>--source</c> names.</summary>
+    public static SourceDefinition ChooseSource(FlagValues flags)
+    {
+        var name = flags.Text(SourceFlag);
+        var names = string.Join(", ", SourceRegistry.All.Select(s => s.Name));
+        if (name.Length == 0)
+            throw new FailureException(Failure.Named("source", "no_source", "no source") with { Advice = $"Give --source with one of {names}." });
+        return SourceRegistry.Find(name) ?? throw new FailureException(
+            Failure.Named("source", "not_registered", $"source `{name}` is not registered") with
+            {
+                Attributes = new Dictionary<string, string> { ["source"] = name },
+                Advice = $"Give --source with one of {names}.",
+            });
+    }
+
+    /// <summary>Exports; exit code 0 when every device is on its way, else 1.</summary>
+    public static async Task<int> RunAsync(Invocation invocation, SourceDefinition source, ExportedItems items)
+    {
+        var environment = invocation.Environment;
+        var values = invocation.Flags;
+        var flags = new SourceFlags(source.Name, values, environment);
+        if ((source.Check(flags) ?? CheckPlansAddress(values)) is { } failure)
+            throw new FailureException(failure);
+
+        var status = new StatusWriter(environment);
+        foreach (var (variable, value) in values.MisreadSwitches(source.Name + "."))
+            Note(status, $"{variable.Name}={Quote.Double(value)} counts as off: only \"{variable.TrueWord}\" is on");
+
+        var (ids, fromStandardInput) = await ReadIdsAsync(invocation, source, flags, items, status);
+        if (ids.Count == 0)
+        {
+            Note(status, fromStandardInput ? "no IDs on standard input, nothing to export" : "no IDs given, nothing to export");
+            return 0;
+        }
+        if (source.Open is null)
+            throw new FailureException(NotAvailable(source));
+
+        var options = new ExportOptions
+        {
+            DryRun = values.IsOn(GlobalFlags.DryRun),
+            DeviceIdPrefix = values.Text(GlobalFlags.DeviceIdPrefix),
+            EuiAsDeviceId = values.IsOn(GlobalFlags.SetEuiAsId),
+            FailFast = values.IsOn(GlobalFlags.FailFast),
+        };
+        var log = new StderrLogger(status, values.IsOn(GlobalFlags.Verbose));
+        await using var devices = source.Open(flags, new SourceContext(environment.Clock, environment.Entropy, log));
+
+        using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(invocation.Cancellation);
+        var abort = new TaskCompletionSource();
+        var interrupts = 0;
+        using var registration = environment.OnInterrupt(() =>
+        {
+            if (Interlocked.Increment(ref interrupts) > 1)
+            {
+                abort.TrySetResult();
+                return;
+            }
+            status.WriteLine("Interrupted: finishing the devices in hand. Press Ctrl-C again to stop at once.");
+            interrupt.Cancel();
+        });
+
+        var run = new Exporter(devices, options).RunAsync(
+            new ExportRequest(items, ids), environment.StandardOutput, new ExportProgress(status, environment.Clock), interrupt.Token);
+        if (await Task.WhenAny(run, abort.Task) == abort.Task)
+        {
+            status.WriteLine(options.DryRun
+                ? "Stopped at once. This was a dry run: nothing was changed."
+                : $"Stopped at once. The last lines of the file may be of devices that are still alive at {source.Name}: look there before you import them.");
+            return 1;
+        }
+        var summary = await run;
+        status.Write(error =>
+        {
+            if (summary.Stopped is { } stopped)
+                FailurePrinter.Write(error, stopped);
+            SummaryPrinter.Write(error, summary, source.Name, NextCommand.For(summary.Next, invocation.Command, environment.Arguments, fromStandardInput));
+        });
+        return summary.Succeeded ? 0 : 1;
+    }
+
+    /// <summary>Arguments win over standard input; empty ones are skipped.</summary>
+    private static async Task<(IReadOnlyList<string> Ids, bool FromStandardInput)> ReadIdsAsync(
+        Invocation invocation, SourceDefinition source, SourceFlags flags, ExportedItems items, StatusWriter status)
+    {
+        if (invocation.Arguments.Count > 0)
+            return (invocation.Arguments.Where(id => id.Length > 0).ToList(), false);
+        if (items == ExportedItems.Applications && source.WithoutArguments == ItemsWithoutArguments.Configured)
+            return (source.DefaultApplications(flags), false);
+        var environment = invocation.Environment;
+        if (environment.StandardInputIsTerminal())
+        {
+            var what = items == ExportedItems.Devices ? "device" : "application";
+            Note(status, $"no IDs given: type one {what} ID per line, and {(OperatingSystem.IsWindows() ? "Ctrl-Z and Enter" : "Ctrl-D")} at the end");
+        }
+        await using var input = environment.OpenStandardInput();
+        return (await IdList.ReadAsync(input, "standard input", text => Note(status, text), invocation.Cancellation), true);
+    }
+
+    /// <summary>The address of the frequency plans must at least be an address; empty is only missed when a plan is needed.</summary>
+    private static Failure? CheckPlansAddress(FlagValues values)
+    {
+        var address = values.Text(GlobalFlags.FrequencyPlansUrl);
+        var colon = address.IndexOf(':', StringComparison.Ordinal);
+        return address.Length == 0 || (colon > 0 && Uri.CheckSchemeName(address[..colon]))
+            ? null
+            : new Failure("URI scheme not specified")
+            {
+                Namespace = "pkg/fetch",
+                Name = "scheme_not_specified",
+                Advice = $"--{GlobalFlags.FrequencyPlansUrl} is {Quote.Double(address)}; write it with https:// or http://.",
+            };
+    }
+
+    private static void Note(StatusWriter status, string text) => status.WriteLine("note: " + text);
+
+    private static Failure NotAvailable(SourceDefinition source) =>
+        Failure.Named("source", "not_available", $"source `{source.Name}` is not available in version {BuildInformation.Version}") with
+        {
+            Attributes = new Dictionary<string, string> { ["source"] = source.Name },
+            Advice = "Use version 0.12.1 of the Go tool for this network meanwhile; its file can be imported all the same.",
+        };
+}

@@ -1,0 +1,4 @@
+namespace LoRaWan;
+
+/// <summary>Placeholder replaced by the vocabulary.</summary>
+internal static class Placeholder;

@@ -1,0 +1,4 @@
+namespace Rpc;
+
+/// <summary>Placeholder replaced by the unary gRPC client.</summary>
+internal static class Placeholder;

@@ -1,0 +1,69 @@
+using System.Text;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Cli.Tests;
+
+/// <summary>What a command line came to.</summary>
+public sealed record CliResult(int ExitCode, string Output, string Error);
+
+/// <summary>Runs the program in this process in a world made for the test.</summary>
+public sealed class CliRun(params IReadOnlyList<string> arguments)
+{
+    private Action? _interrupt;
+
+    public IReadOnlyDictionary<string, string> Variables { get; init; } = new Dictionary<string, string>();
+
+    public byte[] Input { get; init; } = [];
+
+    public bool InputIsTerminal { get; init; }
+
+    public bool ErrorIsTerminal { get; init; }
+
+    public int Width { get; init; } = 80;
+
+    /// <summary>Files by name; others do not exist.</summary>
+    public IReadOnlyDictionary<string, byte[]> Files { get; init; } = new Dictionary<string, byte[]>();
+
+    /// <summary>Replaces the stream that keeps the output.</summary>
+    public Stream? Output { get; init; }
+
+    public TimeProvider Clock { get; init; } = new FakeTimeProvider();
+
+    /// <summary>What a Ctrl-C does once the program listens.</summary>
+    public void Interrupt() => (_interrupt ?? throw new InvalidOperationException("the program does not listen for Ctrl-C"))();
+
+    public static Task<CliResult> Of(params IReadOnlyList<string> arguments) => new CliRun(arguments).RunAsync();
+
+    public async Task<CliResult> RunAsync(CancellationToken cancellation = default)
+    {
+        using var kept = new MemoryStream();
+        await using var error = new StringWriter { NewLine = "\n" };
+        var exitCode = await CliApplication.RunAsync(
+            new CliEnvironment
+            {
+                Arguments = arguments,
+                Variable = name => Variables.GetValueOrDefault(name),
+                OpenStandardInput = () => new MemoryStream(Input),
+                StandardInputIsTerminal = () => InputIsTerminal,
+                StandardOutput = Output ?? kept,
+                StandardError = TextWriter.Synchronized(error),
+                StandardErrorIsTerminal = () => ErrorIsTerminal,
+                StandardErrorWidth = () => Width,
+                OpenFile = path => Files.TryGetValue(path, out var bytes) ? new MemoryStream(bytes) : throw new FileNotFoundException("no such file", path),
+                Clock = Clock,
+                Entropy = bytes => bytes.Fill(0x5A),
+                OnInterrupt = handler =>
+                {
+                    _interrupt = handler;
+                    return new Registration(() => _interrupt = null);
+                },
+            },
+            cancellation);
+        return new CliResult(exitCode, Encoding.UTF8.GetString(kept.ToArray()), error.ToString());
+    }
+
+    private sealed class Registration(Action end) : IDisposable
+    {
+        public void Dispose() => end();
+    }
+}
