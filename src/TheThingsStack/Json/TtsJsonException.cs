@@ -15,4 +15,7 @@ public sealed class TtsJsonException(string reason, string path = "", long line 
 
     /// <summary>R1 to R8 of facts/tts-json.md section 10 when the reader is stricter than The Things Stack; null otherwise.</summary>
     public string? Rule { get; } = rule;
+
+    /// <summary>The text ended too early: more of it may help.</summary>
+    internal bool IsIncomplete { get; init; }
 }

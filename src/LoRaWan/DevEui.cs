@@ -1,0 +1,62 @@
+using System.Buffers.Binary;
+
+namespace LoRaWan;
+
+/// <summary>DevEUI: the EUI-64 that names one end device worldwide.</summary>
+/// <param name="Value">The value as a number.</param>
+public readonly record struct DevEui(ulong Value) : IHexIdentifier<DevEui>
+{
+    /// <inheritdoc/>
+    public static int SizeInBytes => sizeof(ulong);
+
+    /// <inheritdoc/>
+    public static string TermName => "DevEUI";
+
+    /// <inheritdoc/>
+    public static DevEui Zero => default;
+
+    /// <inheritdoc/>
+    public bool IsZero => Value == 0;
+
+    /// <inheritdoc/>
+    public static DevEui FromBytes(ReadOnlySpan<byte> bytes) =>
+        new(BinaryPrimitives.ReadUInt64BigEndian(HexText.Exactly(bytes, SizeInBytes, TermName)));
+
+    /// <inheritdoc/>
+    public void CopyTo(Span<byte> destination) => BinaryPrimitives.WriteUInt64BigEndian(destination, Value);
+
+    /// <inheritdoc/>
+    public byte[] ToByteArray() => HexIdentifier.ToByteArray(this);
+
+    /// <summary>Upper-case hex digits without separators.</summary>
+    public override string ToString() => HexIdentifier.ToString(this, null);
+
+    /// <summary>Hex digits in the given format: <c>X</c>, <c>x</c>, <c>-</c> or <c>:</c>.</summary>
+    /// <exception cref="FormatException">The format is another.</exception>
+    public string ToString(string? format) => HexIdentifier.ToString(this, format);
+
+    string IFormattable.ToString(string? format, IFormatProvider? formatProvider) => HexIdentifier.ToString(this, format);
+
+    /// <inheritdoc/>
+    public bool TryFormat(Span<char> destination, out int charsWritten, ReadOnlySpan<char> format = default, IFormatProvider? provider = null) =>
+        HexIdentifier.TryFormat(this, destination, out charsWritten, format);
+
+    /// <inheritdoc/>
+    public bool TryFormat(Span<byte> utf8Destination, out int bytesWritten, ReadOnlySpan<char> format = default, IFormatProvider? provider = null) =>
+        HexIdentifier.TryFormat(this, utf8Destination, out bytesWritten, format);
+
+    /// <summary>Orders by number.</summary>
+    public int CompareTo(DevEui other) => Value.CompareTo(other.Value);
+
+    /// <inheritdoc/>
+    public static bool operator <(DevEui left, DevEui right) => left.Value < right.Value;
+
+    /// <inheritdoc/>
+    public static bool operator >(DevEui left, DevEui right) => left.Value > right.Value;
+
+    /// <inheritdoc/>
+    public static bool operator <=(DevEui left, DevEui right) => left.Value <= right.Value;
+
+    /// <inheritdoc/>
+    public static bool operator >=(DevEui left, DevEui right) => left.Value >= right.Value;
+}
