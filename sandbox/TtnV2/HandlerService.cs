@@ -16,7 +16,7 @@ public sealed partial class HandlerService(TimeProvider clock, RateLimitProfile 
 {
     private const string Service = "/handler.ApplicationManager/";
 
-    /// <summary>Attribute keys that do not count against the limit of five.</summary>
+    /// <summary>Attribute keys without any limit.</summary>
     private static readonly HashSet<string> BuiltinAttributes =
         new(["ttn-brand", "ttn-model", "ttn-version", "ttn-antenna", "ttn-module-type"], StringComparer.Ordinal);
 
@@ -111,11 +111,13 @@ public sealed partial class HandlerService(TimeProvider clock, RateLimitProfile 
         var custom = 0;
         foreach (var (key, value) in attributes)
         {
+            if (BuiltinAttributes.Contains(key))
+                continue;
             if (System.Text.Encoding.UTF8.GetByteCount(key) > 64)
                 throw new GrpcStatusException(GrpcCode.Unknown, $"Attribute key \"{key}\" exceeds maximum length (64)");
             if (System.Text.Encoding.UTF8.GetByteCount(value) > 64)
                 throw new GrpcStatusException(GrpcCode.Unknown, $"Attribute value for key \"{key}\" exceeds maximum length (64)");
-            if (!BuiltinAttributes.Contains(key) && ++custom > 5)
+            if (++custom > 5)
                 throw new GrpcStatusException(GrpcCode.Unknown, "Maximum number of custom attributes (5) exceeded");
         }
     }

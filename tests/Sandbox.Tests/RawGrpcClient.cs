@@ -31,7 +31,10 @@ public sealed class RawGrpcClient : IDisposable
         client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(60) };
     }
 
-    public async Task<RawAnswer> CallAsync(string method, byte[] message, params (string Key, string Value)[] metadata)
+    public Task<RawAnswer> CallAsync(string method, byte[] message, params (string Key, string Value)[] metadata) =>
+        CallAsync(method, message, metadata, CancellationToken.None);
+
+    public async Task<RawAnswer> CallAsync(string method, byte[] message, (string Key, string Value)[] metadata, CancellationToken cancellation)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, origin + method)
         {
@@ -46,8 +49,8 @@ public sealed class RawGrpcClient : IDisposable
         request.Headers.TryAddWithoutValidation("te", "trailers");
         foreach (var (key, value) in metadata)
             request.Headers.TryAddWithoutValidation(key, value);
-        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        var bytes = await response.Content.ReadAsByteArrayAsync();
+        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+        var bytes = await response.Content.ReadAsByteArrayAsync(cancellation);
         var headers = response.Headers.Concat(response.Content.Headers)
             .ToDictionary(h => h.Key.ToLowerInvariant(), h => string.Join(", ", h.Value), StringComparer.Ordinal);
         var trailers = response.TrailingHeaders.ToDictionary(h => h.Key.ToLowerInvariant(), h => string.Join(", ", h.Value), StringComparer.Ordinal);
