@@ -25,6 +25,8 @@ public sealed partial class WireReplay : IAsyncDisposable
     private readonly JumpClock clock;
     private readonly HashSet<(string App, string Device)> written = [];
     private readonly HashSet<(string App, string Key)> known = [];
+    private readonly HashSet<(string App, string Key)> exchanged = [];
+    private readonly HashSet<(string App, string Key, string Right)> missingRights = [];
     private readonly HashSet<string> fillers = new(StringComparer.Ordinal);
     private TtnV2Cluster cluster = null!;
     private RawGrpcClient discovery = null!;
@@ -107,11 +109,17 @@ public sealed partial class WireReplay : IAsyncDisposable
                 else if (row.ShortMethod == "GetAll")
                     AnnouncementsResponse.Parser.ParseFrom(response).Services.ToList().ForEach(RegisterAll);
             }
-            else if (row.Server == "handler" && row.Status >= 0 && row.Target.App is { Length: > 0 } app && PassedTheGate(row))
+            else if (row.Server == "handler" && row.Target.App is { Length: > 0 } app)
             {
                 cluster.Handler.Store.AddApplication(app);
+                if (row.Key is { } key && MissingRight().Match(row.Message) is { Success: true } missing)
+                    missingRights.Add((app, AccountKey(key), missing.Groups["right"].Value));
             }
         }
+        foreach (var row in rows.Where(row => row.Message.StartsWith("Application not registered", StringComparison.Ordinal)))
+            cluster.Handler.Store.RemoveApplication(row.Target.App);
+        // Tokens were signed with a key that only this row shows.
+        cluster.AccountServer.Tokens.ChecksSignatures = rows.Any(row => row.Server == "account" && row.Method == "GET");
     }
 
     private void RegisterAll(Announcement announcement)
@@ -179,6 +187,7 @@ public sealed partial class WireReplay : IAsyncDisposable
             Count(Rules, "the handler was restarted: it asks again for a token it had");
         }
         known.Add((app, key));
+        exchanged.Add((app, key));
         if (status != 200)
         {
             cluster.AccountServer.Set(app, key, new AccessKeyOutcome.Refuse(status, body));
@@ -218,16 +227,21 @@ public sealed partial class WireReplay : IAsyncDisposable
             Count(Rules, "the account server is down");
             return 0;
         }
-        if (!known.Add((app, AccountKey(key))) || !PassedAuthentication(row))
+        if (exchanged.Remove((app, AccountKey(key))) || !PassedAuthentication(row) || cluster.Handler.HoldsToken(app, key))
             return 0;
-        cluster.AccountServer.Set(app, key, new AccessKeyOutcome.Grant(AccountServer.AllRights) { Lifetime = TimeSpan.FromDays(1) });
+        if (known.Add((app, AccountKey(key))))
+        {
+            var rights = AccountServer.AllRights.Where(right => !missingRights.Contains((app, AccountKey(key), right)));
+            cluster.AccountServer.Set(app, key, new AccessKeyOutcome.Grant([.. rights]) { Lifetime = TimeSpan.FromDays(1) });
+        }
         cluster.Handler.CacheToken(app, key);
-        Count(Rules, "the handler holds a token from before the recording");
+        Count(Rules, "the handler holds a token that it got before the recording");
         return 1;
     }
 
     private static string AccountKey(string key) => key.Count(c => c == '.') == 1 ? key : $"{TokenIssuer.Issuer}.{key}";
 
+    /// <summary>Whether the account server must have given a token for the call's key.</summary>
     private static bool PassedAuthentication(WireRow row) => PassedTheGate(row)
         || row.IsRateLimited
         || row.Message.StartsWith("permission denied: No", StringComparison.Ordinal)
@@ -543,7 +557,6 @@ public sealed partial class WireReplay : IAsyncDisposable
             finally
             {
                 await cluster.StartHandlerAsync();
-                known.Clear();
             }
         }
         else
@@ -613,4 +626,7 @@ public sealed partial class WireReplay : IAsyncDisposable
 
     [GeneratedRegex("No \"devices\" rights to Application \"(?<app>[^\"]*)\"", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Owner();
+
+    [GeneratedRegex("^permission denied: No \"(?<right>[^\"]*)\" rights", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex MissingRight();
 }
