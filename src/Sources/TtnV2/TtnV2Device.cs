@@ -1,0 +1,131 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using Google.Protobuf;
+using Migration;
+using TheThingsStack.Errors;
+using V2Device = Sources.TtnV2.Api.Handler.Device;
+
+namespace Sources.TtnV2;
+
+/// <summary>A device of The Things Network V2, as the handler sent it.</summary>
+internal sealed class TtnV2Device : SourceDevice
+{
+    private TtnV2Device(string application, string id, ReadOnlyMemory<byte> record, V2Device? value, Failure? problem, bool hasCounters)
+        : base(application, id)
+    {
+        Record = record;
+        Value = value;
+        Problem = problem;
+        HasCounters = hasCounters;
+    }
+
+    /// <inheritdoc/>
+    public override ReadOnlyMemory<byte> Record { get; }
+
+    /// <summary>The decoded record; null when <see cref="Problem"/> says why it cannot be decoded.</summary>
+    public V2Device? Value { get; }
+
+    /// <summary>Why the record is not a device of V2; null when it is.</summary>
+    public Failure? Problem { get; }
+
+    /// <summary>True when the record came with the frame counters: Get has them, List does not (facts/ttnv2.md section 3.4).</summary>
+    public bool HasCounters { get; }
+
+    /// <summary>True when the record can be decoded.</summary>
+    [MemberNotNullWhen(true, nameof(Value))]
+    [MemberNotNullWhen(false, nameof(Problem))]
+    public bool IsDecoded => Value is not null;
+
+    /// <summary>Decodes a record; what is wrong with it becomes <see cref="Problem"/>.</summary>
+    /// <param name="application">Application it was asked for in.</param>
+    /// <param name="id">Device ID it was asked for by; null takes the record's own.</param>
+    /// <param name="record">A handler.Device on the wire.</param>
+    /// <param name="hasCounters">True for an answer to Get.</param>
+    public static TtnV2Device Decode(string application, string? id, ReadOnlyMemory<byte> record, bool hasCounters)
+    {
+        var problem = TryDecode(record, out var value);
+        id ??= value?.DevId ?? PeekId(record.Span);
+        return new TtnV2Device(application, id, record, problem is null ? value : null, problem, hasCounters);
+    }
+
+    private static Failure? TryDecode(ReadOnlyMemory<byte> record, out V2Device? value)
+    {
+        value = null;
+        try
+        {
+            value = V2Device.Parser.ParseFrom(record.Span);
+        }
+        catch (InvalidProtocolBufferException e)
+        {
+            return Invalid("the record cannot be decoded", e.Message);
+        }
+        return TextProblem(value, record.Span) ?? LengthProblem(value);
+    }
+
+    /// <summary>The decoder puts U+FFFD where bytes are not UTF-8; a text that has one must be in the record as it stands.</summary>
+    private static Failure? TextProblem(V2Device device, ReadOnlySpan<byte> record)
+    {
+        if (!IsText(device.DevId, record))
+            return NotText("dev_id");
+        if (!IsText(device.Description, record))
+            return NotText("description");
+        foreach (var (key, text) in device.Attributes)
+        {
+            if (!IsText(key, record))
+                return NotText("attributes");
+            if (!IsText(text, record))
+                return NotText($"attributes[{key}]");
+        }
+        return null;
+    }
+
+    private static bool IsText(string text, ReadOnlySpan<byte> record) =>
+        !text.Contains('\uFFFD', StringComparison.Ordinal) || record.IndexOf(Encoding.UTF8.GetBytes(text)) >= 0;
+
+    private static Failure? LengthProblem(V2Device device)
+    {
+        if (device.LorawanDevice is not { } lorawan)
+            return null;
+        return Length("dev_eui", lorawan.DevEui, 8, "EUI64")
+            ?? Length("app_eui", lorawan.AppEui, 8, "EUI64")
+            ?? Length("dev_addr", lorawan.DevAddr, 4, "DevAddr")
+            ?? Length("nwk_s_key", lorawan.NwkSKey, 16, "AES128Key")
+            ?? Length("app_s_key", lorawan.AppSKey, 16, "AES128Key")
+            ?? Length("app_key", lorawan.AppKey, 16, "AES128Key");
+    }
+
+    private static Failure? Length(string field, ByteString value, int length, string type) =>
+        value.Length == 0 || value.Length == length
+            ? null
+            : Invalid($"`{field}` has {value.Length} bytes instead of {length}", $"grpc: failed to unmarshal the received message: ttn/core: Invalid length for {type}");
+
+    private static Failure NotText(string field) =>
+        Invalid($"`{field}` is not UTF-8 text", "grpc: failed to unmarshal the received message: string field contains invalid UTF-8");
+
+    private static Failure Invalid(string message, string cause) =>
+        Failure.Named("source/ttnv2", "invalid_record", message) with
+        {
+            Cause = new Failure(cause) { Namespace = "unknown", Name = "unknown" },
+            Advice = "correct the device in V2 and export it again",
+        };
+
+    /// <summary>Finds the device ID in a record that cannot be decoded; empty when even that fails.</summary>
+    private static string PeekId(ReadOnlySpan<byte> record)
+    {
+        try
+        {
+            var input = new CodedInputStream(record.ToArray());
+            while (input.ReadTag() is var tag and not 0)
+            {
+                if (WireFormat.GetTagFieldNumber(tag) == V2Device.DevIdFieldNumber && WireFormat.GetTagWireType(tag) == WireFormat.WireType.LengthDelimited)
+                    return input.ReadString();
+                input.SkipLastField();
+            }
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            // Too broken to have a name.
+        }
+        return "";
+    }
+}
