@@ -9,4 +9,8 @@ public delegate void Entropy(Span<byte> bytes);
 /// <param name="Clock">Time of day and timers.</param>
 /// <param name="Entropy">Randomness, e.g. for session key IDs.</param>
 /// <param name="Log">Debug and progress lines of the source; never gets a secret.</param>
-public sealed record SourceContext(TimeProvider Clock, Entropy Entropy, ILogger Log);
+public sealed record SourceContext(TimeProvider Clock, Entropy Entropy, ILogger Log)
+{
+    /// <summary>Gives an environment variable or null, e.g. HTTPS_PROXY. Default: none is set.</summary>
+    public Func<string, string?> Environment { get; init; } = static _ => null;
+}

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Migration;
 using TheThingsStack.Errors;
 
@@ -11,6 +12,11 @@ public sealed record TtnV2Options
 
     /// <summary>Account server of the public community network; nothing in device export asks it.</summary>
     public const string CommunityAccountServer = "https://account.thethingsnetwork.org";
+
+    private static readonly FrozenSet<string> Placeholders = new[]
+    {
+        "ttn-v2-application-ID", "access-key-of-your-ttn-v2-application", "v2-end-device-ID", "v3-application-id",
+    }.ToFrozenSet(StringComparer.Ordinal);
 
     /// <summary>Application whose devices are exported. Required.</summary>
     public Setting<string> AppId { get; init; } = new("");
@@ -59,8 +65,8 @@ public sealed record TtnV2Options
             ?? Typed(AppId, "invalid_app_id", "app id", "--app-id")
             ?? Typed(AppAccessKey, "invalid_app_access_key", "app access key", "--app-access-key", secret: true)
             ?? Typed(FrequencyPlanId, "invalid_frequency_plan_id", "frequency plan id", "--frequency-plan-id")
-            ?? Address(DiscoveryServerAddress, "discovery_server_address", "discovery server address", "--discovery-server-address", 1900)
-            ?? Address(HandlerAddress, "handler_address", "handler address", "--handler-address", 1904);
+            ?? Address(DiscoveryServerAddress, "discovery_server_address", "discovery server address", "--discovery-server-address")
+            ?? Address(HandlerAddress, "handler_address", "handler address", "--handler-address");
     }
 
     /// <summary>One sentence for each default that decides what happens to devices.</summary>
@@ -77,49 +83,47 @@ public sealed record TtnV2Options
     private static Failure? Required(Setting<string> setting, string name, string message, string flag, string variable) =>
         setting.Value.Length > 0 ? null : Failure.Named("source/ttnv2", name, message) with { Advice = $"give {flag}, or set {variable}" };
 
-    /// <summary>Finds what people paste or type around a value.</summary>
-    private static Failure? Typed(Setting<string> setting, string name, string what, string flag, bool secret = false)
+    /// <summary>Says what people typed or pasted around a value; null when nothing.</summary>
+    internal static string? Typed(string value)
     {
-        var value = setting.Value;
-        var shown = secret ? "" : $" `{value}`";
-        var where = Where(setting, flag);
-        Failure Refuse(string why, string advice) =>
-            Failure.Named("source/ttnv2", name, $"{what}{shown} {why}") with { Advice = advice };
-
-        if (value is ['"' or '\'' or '“' or '‘' or '`', ..] or [.., '"' or '\'' or '”' or '’' or '`'])
-            return Refuse("has quotes in it", $"{where} was set with quotes that became part of the value; with `set` on Windows write the value without quotes");
+        if (value is ['"' or '\'' or '\u201c' or '\u2018' or '`', ..] or [.., '"' or '\'' or '\u201d' or '\u2019' or '`'])
+            return "has quotes in it";
         if (value.Length != value.AsSpan().Trim().Length)
-            return Refuse("has blanks around it", $"remove them from {where}");
-        if (value is "ttn-v2-application-ID" or "access-key-of-your-ttn-v2-application" or "v2-end-device-ID" or "v3-application-id" or "<your-frequency-plan-id>"
-            || value.Contains('<', StringComparison.Ordinal))
-            return Refuse("is the placeholder of the guide", $"put your own value into {where}");
-        if (secret && value.AsSpan().ContainsAnyExceptInRange('!', '~'))
-            return Refuse("has characters that no key has (blanks, line ends, accents)", $"copy the key again from the V2 console into {where}");
-        return null;
+            return "has blanks around it";
+        return Placeholders.Contains(value) || value.Contains('<', StringComparison.Ordinal) ? "is the placeholder of the guide" : null;
     }
 
-    private static Failure? Address(Setting<string> setting, string name, string what, string flag, int port)
+    private static Failure? Typed(Setting<string> setting, string name, string what, string flag, bool secret = false)
+    {
+        var problem = Typed(setting.Value);
+        var where = Where(setting, flag);
+        string advice;
+        switch (problem)
+        {
+            case "has quotes in it":
+                advice = $"{where} was set with quotes that became part of the value; with `set` on Windows write the value without quotes";
+                break;
+            case null when secret && setting.Value.AsSpan().ContainsAnyExceptInRange('!', '~'):
+                problem = "has characters that no key has (blanks, line ends, accents)";
+                advice = $"copy the key again from the V2 console into {where}";
+                break;
+            case null:
+                return null;
+            default:
+                advice = $"put the value itself into {where}";
+                break;
+        }
+        return Failure.Named("source/ttnv2", name, $"{what}{(secret ? "" : $" `{setting.Value}`")} {problem}") with { Advice = advice };
+    }
+
+    private static Failure? Address(Setting<string> setting, string name, string what, string flag)
     {
         if (setting.Value.Length == 0 || setting.IsDefault)
             return null;
-        var where = Where(setting, flag);
-        Failure Refuse(string why, string advice) =>
-            Failure.Named("source/ttnv2", "invalid_" + name, $"{what} `{setting.Value}` {why}") with { Advice = advice };
-
-        if (Typed(setting, "invalid_" + name, what, flag) is { } typed)
-            return typed;
-        var value = TtnV2Address.WithoutResolver(setting.Value);
-        if (value.Contains("://", StringComparison.Ordinal))
-            return Refuse("is a URL", $"write {where} as host:port, e.g. `{TtnV2Address.HostOf(value)}:{port}`");
-        if (value.Contains(',', StringComparison.Ordinal))
-            return Refuse("is a list", $"write one host:port into {where}");
-        if (value.Contains('/', StringComparison.Ordinal))
-            return Refuse("has a path", $"write {where} as host:port, e.g. `{value[..value.IndexOf('/', StringComparison.Ordinal)]}`");
-        if (value.EndsWith(':'))
-            return Refuse("ends in a colon", $"add the port: `{value}{port}`");
-        if (!TtnV2Address.HasPort(value))
-            return Refuse("has no port", $"add it: `{value}:{port}`");
-        return TtnV2Address.TryParse(value, out _, out _) ? null : Refuse("is not a host:port", $"write {where} as host:port, e.g. `{CommunityDiscovery}`");
+        return Typed(setting, "invalid_" + name, what, flag)
+            ?? (TtnV2Address.TryParse(setting.Value, out _, out var reason)
+                ? null
+                : Failure.Named("source/ttnv2", "invalid_" + name, $"{what}: {reason}") with { Advice = $"correct {Where(setting, flag)}; an example is {CommunityDiscovery}" });
     }
 
     private static string Where(Setting<string> setting, string flag) => setting.Origin ?? flag;
