@@ -162,7 +162,7 @@ public sealed class FrequencyPlanTests
     [Fact]
     public void No_more_nearest_IDs_are_given_than_asked_for()
     {
-        Assert.Equal(3, Plans.NearestIds("US_902_928").Length);
+        Assert.Equal(3, Plans.NearestIds("US_902_928").Count);
         Assert.Equal(["EU_863_870_TTN"], Plans.NearestIds("EU868", 1));
         Assert.Empty(Plans.NearestIds("EU868", 0));
     }
