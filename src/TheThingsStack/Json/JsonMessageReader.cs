@@ -76,6 +76,29 @@ internal ref struct JsonMessageReader
             throw new TtsJsonException("text follows after the object", "", firstLine + text[..(from + rest)].Count((byte)'\n'), "R4");
     }
 
+    /// <summary>True when the text is one JSON value, whatever it means.</summary>
+    public static bool IsJson(ReadOnlySpan<byte> text)
+    {
+        var nothing = new WireBuffer(16);
+        var path = Trail.Take();
+        var reader = new JsonMessageReader(text, 0, path, ref nothing);
+        try
+        {
+            reader.SkipValue();
+            return reader.at == text.Length;
+        }
+        catch (TtsJsonException)
+        {
+            return false;
+        }
+        finally
+        {
+            reader.Dispose();
+            Trail.Return(path);
+            nothing.Dispose();
+        }
+    }
+
     private void Object(MessageTable table)
     {
         Deeper();

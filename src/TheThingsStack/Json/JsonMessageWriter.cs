@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Globalization;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using TheThingsStack.Api;
 
@@ -14,7 +13,7 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
 {
     private static readonly SearchValues<byte> Escaped = SearchValues.Create([.. Enumerable.Range(0, 0x20).Select(i => (byte)i), (byte)'"', (byte)'\\']);
 
-    private readonly ReadOnlySpan<byte> wire = wire;
+    private readonly WireBytes wire = new(wire);
     private readonly Trail trail = trail;
     private ref WireBuffer output = ref output;
 
@@ -30,24 +29,24 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
         {
             for (var at = start; at < end;)
             {
-                var tag = (uint)Varint(ref at);
+                var tag = (uint)wire.Varint(ref at);
                 if (table.ByNumber((int)(tag >> 3)) is { } field)
                     Member(field, tag, ref at, end, ref first, table.IsStandard, depth);
                 else
-                    Skip(tag, ref at);
+                    wire.Skip(tag, ref at);
             }
         }
         else
         {
             Span<int> places = stackalloc int[table.Fields.Length];
             places.Clear();
-            Index(table, start, end, places);
+            wire.Index(table, start, end, places);
             for (var i = 0; i < places.Length; i++)
             {
                 if (places[i] == 0)
                     continue;
                 var at = places[i] - 1;
-                var tag = (uint)Varint(ref at);
+                var tag = (uint)wire.Varint(ref at);
                 Member(table.Fields[i], tag, ref at, end, ref first, table.IsStandard, depth);
             }
         }
@@ -55,24 +54,11 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
         output.Byte((byte)'}');
     }
 
-    // Notes where each field starts, plus one. The values of one field are neighbours: this program serialized them.
-    private readonly void Index(MessageTable table, int start, int end, Span<int> places)
-    {
-        for (var at = start; at < end;)
-        {
-            var here = at;
-            var tag = (uint)Varint(ref at);
-            if (table.ByNumber((int)(tag >> 3)) is { } field && places[field.Index] == 0)
-                places[field.Index] = here + 1;
-            Skip(tag, ref at);
-        }
-    }
-
     private void Member(FieldTable field, uint tag, ref int at, int end, ref bool first, bool standard, int depth)
     {
         if (!field.HasPresence && IsNegativeZero(field, tag, at))
         {
-            Skip(tag, ref at);
+            wire.Skip(tag, ref at);
             return;
         }
         if (first)
@@ -92,8 +78,8 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
     // Zero does not reach the wire, negative zero may, and counts as zero here.
     private readonly bool IsNegativeZero(FieldTable field, uint tag, int at) => (tag & 7) switch
     {
-        5 when field.Form == ValueForm.Float => System.Buffers.Binary.BinaryPrimitives.ReadSingleLittleEndian(wire[at..]) == 0,
-        1 when field.Form == ValueForm.Double => System.Buffers.Binary.BinaryPrimitives.ReadDoubleLittleEndian(wire[at..]) == 0,
+        5 when field.Form == ValueForm.Float => wire.Float(at) == 0,
+        1 when field.Form == ValueForm.Double => wire.Double(at) == 0,
         _ => false,
     };
 
@@ -105,7 +91,7 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
         var last = end;
         if (field.IsPacked)
         {
-            last = (int)Varint(ref at);
+            last = (int)wire.Varint(ref at);
             last += at;
         }
         for (var index = 0; ; index++)
@@ -113,7 +99,7 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
             trail.At(depth, index);
             Value(field, ref at, standard, depth + 1);
             var next = at;
-            if (at >= last || (!field.IsPacked && (uint)Varint(ref next) != tag))
+            if (at >= last || (!field.IsPacked && (uint)wire.Varint(ref next) != tag))
                 break;
             at = next;
             output.Byte((byte)',');
@@ -126,44 +112,44 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
         switch (field.Form)
         {
             case ValueForm.Text:
-                Text(Block(ref at), standard);
+                Text(wire.Block(ref at), standard);
                 break;
             case ValueForm.EnumName:
-                EnumValue(field.Names!, (int)Varint(ref at), standard);
+                EnumValue(field.Names!, (int)wire.Varint(ref at), standard);
                 break;
             case ValueForm.UInt32:
-                Number((uint)Varint(ref at));
+                Number((uint)wire.Varint(ref at));
                 break;
             case ValueForm.Int32:
-                Number((int)Varint(ref at));
+                Number((int)wire.Varint(ref at));
                 break;
             case ValueForm.UInt64:
                 output.Byte((byte)'"');
-                Number(Varint(ref at));
+                Number(wire.Varint(ref at));
                 output.Byte((byte)'"');
                 break;
             case ValueForm.Int64:
                 output.Byte((byte)'"');
-                Number((long)Varint(ref at));
+                Number((long)wire.Varint(ref at));
                 output.Byte((byte)'"');
                 break;
             case ValueForm.Bool:
-                output.Bytes(Varint(ref at) != 0 ? "true"u8 : "false"u8);
+                output.Bytes(wire.Varint(ref at) != 0 ? "true"u8 : "false"u8);
                 break;
             case ValueForm.Float:
-                Float(System.Buffers.Binary.BinaryPrimitives.ReadSingleLittleEndian(wire[at..]));
+                Float(wire.Float(at));
                 at += 4;
                 break;
             case ValueForm.Double:
-                Double(System.Buffers.Binary.BinaryPrimitives.ReadDoubleLittleEndian(wire[at..]));
+                Double(wire.Double(at));
                 at += 8;
                 break;
             case ValueForm.Bytes:
-                BytesValue(field.Text, Block(ref at));
+                BytesValue(field.Text, wire.Block(ref at));
                 break;
             case ValueForm.Message:
                 {
-                    var length = (int)Varint(ref at);
+                    var length = (int)wire.Varint(ref at);
                     Object(field.Message, at, at + length, depth + 1);
                     at += length;
                     break;
@@ -176,7 +162,7 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
                 break;
             case ValueForm.Struct:
                 {
-                    var length = (int)Varint(ref at);
+                    var length = (int)wire.Varint(ref at);
                     Struct(at, at + length, depth + 1);
                     at += length;
                     break;
@@ -191,18 +177,18 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
 
     private void Wrapper(FieldTable value, ref int at, bool standard, int depth)
     {
-        var length = (int)Varint(ref at);
+        var length = (int)wire.Varint(ref at);
         var end = at + length;
         while (at < end)
         {
-            var tag = (uint)Varint(ref at);
+            var tag = (uint)wire.Varint(ref at);
             if (tag >> 3 == 1)
             {
                 Value(value, ref at, standard, depth);
                 at = end;
                 return;
             }
-            Skip(tag, ref at);
+            wire.Skip(tag, ref at);
         }
         Zero(value, standard);
     }
@@ -288,39 +274,39 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
     {
         seconds = 0;
         nanos = 0;
-        var length = (int)Varint(ref at);
+        var length = (int)wire.Varint(ref at);
         for (var end = at + length; at < end;)
         {
-            var tag = (uint)Varint(ref at);
+            var tag = (uint)wire.Varint(ref at);
             if (tag == 8)
-                seconds = (long)Varint(ref at);
+                seconds = (long)wire.Varint(ref at);
             else if (tag == 16)
-                nanos = (int)Varint(ref at);
+                nanos = (int)wire.Varint(ref at);
             else
-                Skip(tag, ref at);
+                wire.Skip(tag, ref at);
         }
     }
 
     private void FieldMask(ref int at, bool standard)
     {
-        var length = (int)Varint(ref at);
+        var length = (int)wire.Varint(ref at);
         output.Bytes(standard ? "\""u8 : "{\"paths\":["u8);
         var first = true;
         for (var end = at + length; at < end;)
         {
-            var tag = (uint)Varint(ref at);
+            var tag = (uint)wire.Varint(ref at);
             if (tag != 10)
             {
-                Skip(tag, ref at);
+                wire.Skip(tag, ref at);
                 continue;
             }
             if (!first)
                 output.Byte((byte)',');
             first = false;
             if (standard)
-                CamelPath(Block(ref at));
+                CamelPath(wire.Block(ref at));
             else
-                Text(Block(ref at), standard);
+                Text(wire.Block(ref at), standard);
         }
         // The original leaves an empty list out.
         if (first && !standard)
@@ -349,7 +335,7 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
             for (var i = 0; i < count; i++)
             {
                 if (i > 0)
-                    _ = Varint(ref at);
+                    _ = wire.Varint(ref at);
                 entries[i] = ReadEntry(ref at);
             }
             if (count > 1)
@@ -382,11 +368,11 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
     private readonly int CountEntries(uint tag, int at, int end)
     {
         var count = 1;
-        Skip(tag, ref at);
-        while (at < end && (uint)Varint(ref at) == tag)
+        wire.Skip(tag, ref at);
+        while (at < end && (uint)wire.Varint(ref at) == tag)
         {
             count++;
-            Skip(tag, ref at);
+            wire.Skip(tag, ref at);
         }
         return count;
     }
@@ -394,25 +380,25 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
     private readonly EntryPlace ReadEntry(ref int at)
     {
         var entry = new EntryPlace { Value = -1 };
-        var length = (int)Varint(ref at);
+        var length = (int)wire.Varint(ref at);
         for (var end = at + length; at < end;)
         {
-            var tag = (uint)Varint(ref at);
+            var tag = (uint)wire.Varint(ref at);
             if (tag == 10)
             {
-                entry.KeyLength = (int)Varint(ref at);
+                entry.KeyLength = (int)wire.Varint(ref at);
                 entry.KeyStart = at;
                 at += entry.KeyLength;
             }
             else if (tag == 8)
             {
-                entry.Key = Varint(ref at);
+                entry.Key = wire.Varint(ref at);
             }
             else
             {
                 if (tag >> 3 == 2)
                     entry.Value = at;
-                Skip(tag, ref at);
+                wire.Skip(tag, ref at);
             }
         }
         return entry;
@@ -423,7 +409,7 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
     {
         if (entries.Length > 32)
         {
-            var bytes = wire.ToArray();
+            var bytes = wire.All.ToArray();
             entries.Sort((a, b) => byText ? bytes.AsSpan(a.KeyStart, a.KeyLength).SequenceCompareTo(bytes.AsSpan(b.KeyStart, b.KeyLength)) : a.Key.CompareTo(b.Key));
             return;
         }
@@ -483,11 +469,11 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
         }
         output.Byte((byte)'{');
         var at = start;
-        var tag = (uint)Varint(ref at);
+        var tag = (uint)wire.Varint(ref at);
         while (tag != 10 && at < end)
         {
-            Skip(tag, ref at);
-            tag = at < end ? (uint)Varint(ref at) : 0;
+            wire.Skip(tag, ref at);
+            tag = at < end ? (uint)wire.Varint(ref at) : 0;
         }
         if (tag == 10)
             StructFields(at, end, depth);
@@ -503,7 +489,7 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
             for (var i = 0; i < count; i++)
             {
                 if (i > 0)
-                    _ = Varint(ref at);
+                    _ = wire.Varint(ref at);
                 entries[i] = ReadEntry(ref at);
             }
             Sort(entries.AsSpan(0, count), byText: true);
@@ -528,32 +514,32 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
     // google.protobuf.Value: 1 null, 2 number, 3 text, 4 bool, 5 object, 6 list.
     private void StructValue(ref int at, int depth)
     {
-        var length = (int)Varint(ref at);
+        var length = (int)wire.Varint(ref at);
         var end = at + length;
         if (length == 0)
             throw Fail("holds a value without a kind", depth);
-        var tag = (uint)Varint(ref at);
+        var tag = (uint)wire.Varint(ref at);
         switch (tag)
         {
             case 8:
-                _ = Varint(ref at);
+                _ = wire.Varint(ref at);
                 output.Bytes("null"u8);
                 break;
             case 17:
-                var number = System.Buffers.Binary.BinaryPrimitives.ReadDoubleLittleEndian(wire[at..]);
+                var number = wire.Double(at);
                 at += 8;
                 if (!double.IsFinite(number))
                     throw Fail("holds a number that is not finite", depth);
                 JsonNumber.Write(ref output, number, shortExponent: true);
                 break;
             case 26:
-                Text(Block(ref at), standard: true);
+                Text(wire.Block(ref at), standard: true);
                 break;
             case 32:
-                output.Bytes(Varint(ref at) != 0 ? "true"u8 : "false"u8);
+                output.Bytes(wire.Varint(ref at) != 0 ? "true"u8 : "false"u8);
                 break;
             case 42:
-                var size = (int)Varint(ref at);
+                var size = (int)wire.Varint(ref at);
                 Struct(at, at + size, depth + 1);
                 break;
             case 50:
@@ -569,14 +555,14 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
     {
         CheckDepth(depth);
         output.Byte((byte)'[');
-        var length = (int)Varint(ref at);
+        var length = (int)wire.Varint(ref at);
         var first = true;
         for (var end = at + length; at < end;)
         {
-            var tag = (uint)Varint(ref at);
+            var tag = (uint)wire.Varint(ref at);
             if (tag != 10)
             {
-                Skip(tag, ref at);
+                wire.Skip(tag, ref at);
                 continue;
             }
             if (!first)
@@ -681,63 +667,6 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
 
     private void Number(int value) => Number((long)value);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly ulong Varint(scoped ref int at)
-    {
-        var b = wire[at];
-        if (b < 0x80)
-        {
-            at++;
-            return b;
-        }
-        return LongVarint(ref at);
-    }
-
-    private readonly ulong LongVarint(scoped ref int at)
-    {
-        ulong value = 0;
-        var shift = 0;
-        byte b;
-        do
-        {
-            b = wire[at++];
-            value |= (ulong)(b & 0x7f) << shift;
-            shift += 7;
-        }
-        while (b >= 0x80);
-        return value;
-    }
-
-    private readonly ReadOnlySpan<byte> Block(scoped ref int at)
-    {
-        var length = (int)Varint(ref at);
-        var block = wire.Slice(at, length);
-        at += length;
-        return block;
-    }
-
-    private readonly void Skip(uint tag, ref int at)
-    {
-        switch (tag & 7)
-        {
-            case 0:
-                while (wire[at++] >= 0x80)
-                {
-                }
-                break;
-            case 1:
-                at += 8;
-                break;
-            case 5:
-                at += 4;
-                break;
-            default:
-                var length = (int)Varint(ref at);
-                at += length;
-                break;
-        }
-    }
-
     private readonly void CheckDepth(int depth)
     {
         if (depth > Trail.MaxDepth)
@@ -745,5 +674,5 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
     }
 
     private readonly TtsJsonException Fail(string reason, int depth, string? rule = null) =>
-        new(reason, trail.Path(Math.Min(depth, Trail.MaxDepth), wire), rule: rule);
+        new(reason, trail.Path(Math.Min(depth, Trail.MaxDepth), wire.All), rule: rule);
 }

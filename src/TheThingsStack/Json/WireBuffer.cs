@@ -14,6 +14,9 @@ internal struct WireBuffer(int capacity) : IDisposable
     /// <summary>What was written.</summary>
     public readonly ReadOnlySpan<byte> Written => bytes.AsSpan(0, Length);
 
+    /// <summary>What was written, for asynchronous use.</summary>
+    public readonly ReadOnlyMemory<byte> WrittenMemory => bytes.AsMemory(0, Length);
+
     public void Dispose()
     {
         var rented = bytes;

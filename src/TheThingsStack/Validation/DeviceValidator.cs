@@ -1,9 +1,13 @@
+using System.Buffers;
+using Google.Protobuf;
 using TheThingsStack.Api;
+using TheThingsStack.Json;
 
 namespace TheThingsStack.Validation;
 
 /// <summary>A field that breaks a rule.</summary>
-/// <param name="Field">Path without oneof names, e.g. <c>ids.device_id</c>.</param>
+/// <param name="Field">Path without oneof names, e.g. <c>ids.device_id</c>, <c>locations[user].latitude</c>; the name of a oneof stands only
+/// where one of its members is missing.</param>
 /// <param name="Reason">The rule in words, as The Things Stack says it.</param>
 public readonly record struct FieldViolation(string Field, string Reason);
 
@@ -11,5 +15,21 @@ public readonly record struct FieldViolation(string Field, string Reason);
 public static class DeviceValidator
 {
     /// <summary>Gives the first violation in declaration order, or null when the device is valid.</summary>
-    public static FieldViolation? Validate(EndDevice device) => throw new NotSupportedException();
+    public static FieldViolation? Validate(EndDevice device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        // The rules look at the wire bytes: what is not there is zero or unset, and no property needs reflection.
+        var size = device.CalculateSize();
+        var rented = ArrayPool<byte>.Shared.Rent(size);
+        try
+        {
+            var bytes = rented.AsSpan(0, size);
+            device.WriteTo(bytes);
+            return MessageChecks.Of(TtsJson.TableOf(EndDevice.Descriptor)).Validate(new WireBytes(bytes), 0, size);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
 }

@@ -36,6 +36,57 @@ public class GoldenDecodeTests(ITestOutputHelper output)
         output.WriteLine("rows that a rule excuses: " + string.Join(", ", excused.Select(p => $"{p.Key} {p.Value}")));
     }
 
+    [Fact]
+    public void A_file_of_devices_is_read_as_the_importers_read_it()
+    {
+        var excused = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        var chunk = 0;
+        Golden.Check(
+            File,
+            output.WriteLine,
+            row =>
+            {
+                var expected = new List<string>();
+                var refuses = row.Text("error") is not null;
+                if (row.Text("pb") is { } pb)
+                    expected.Add(pb);
+                if (row.Json.TryGetProperty("cli", out var cli))
+                {
+                    expected = [.. cli.GetProperty("pbs").EnumerateArray().Select(p => p.GetString()!)];
+                    refuses = cli.TryGetProperty("error", out _);
+                }
+                var read = new List<EndDevice>();
+                var text = Encoding.UTF8.GetBytes(row.Text("text")!);
+                // Blocks of 1 to 97 bytes: no place in a file is special.
+                chunk = (chunk % 97) + 1;
+                try
+                {
+                    foreach (var line in Devices.Read(new ChunkedStream(text, Math.Max(chunk, text.Length / 200))))
+                        read.Add(line.Require());
+                    if (refuses)
+                        return $"{row.Text("mut")}: read, but the original refuses {row.Text("text")}";
+                }
+                catch (TtsJsonException e)
+                {
+                    if (!refuses && e.Rule is null)
+                        return $"{row.Text("mut")}: {row.Text("text")} refused: {e.Message}";
+                    if (!refuses)
+                    {
+                        excused[e.Rule!] = excused.GetValueOrDefault(e.Rule!) + 1;
+                        expected = [.. expected.Take(read.Count)];
+                    }
+                    else if (text[0] == (byte)'[')
+                    {
+                        // The original gives no device of a list that is broken at its end.
+                        return null;
+                    }
+                }
+                return expected.Select(Device).SequenceEqual(read) ? null : $"{row.Text("mut")}: {read.Count} devices of {row.Text("text")}, not {expected.Count}";
+            },
+            "files");
+        output.WriteLine("rows that a rule excuses: " + string.Join(", ", excused.Select(p => $"{p.Key} {p.Value}")));
+    }
+
     // Deep free-form objects need more levels than the library reads by default.
     private static EndDevice Device(string base64)
     {
@@ -44,4 +95,17 @@ public class GoldenDecodeTests(ITestOutputHelper output)
         device.MergeFrom(input);
         return device;
     }
+}
+
+/// <summary>Reads all devices of a stream.</summary>
+internal static class Devices
+{
+    public static IEnumerable<DeviceLine> Read(Stream stream, bool keepRaw = false) => new DeviceJsonReader(stream, keepRaw).ReadAsync().ToBlockingEnumerable();
+}
+
+/// <summary>Gives a few bytes at a time, as a slow pipe does.</summary>
+internal sealed class ChunkedStream(byte[] bytes, int chunk) : MemoryStream(bytes)
+{
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        base.ReadAsync(buffer[..Math.Min(buffer.Length, chunk)], cancellationToken);
 }
