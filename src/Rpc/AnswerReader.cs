@@ -112,7 +112,7 @@ internal static class AnswerReader
                 if (length > most)
                     return Answer.Bad(TooLarge(string.Create(CultureInfo.InvariantCulture, $"received message after decompression larger than max {most}")));
             }
-            if (length == 0 && !IsEmptyGzip(compressed.Span))
+            if (!IsWhole(compressed.Span, length))
                 return Broken("the message cannot be decompressed");
             var answer = Answer.Of(plain, length);
             plain = null;
@@ -129,11 +129,13 @@ internal static class AnswerReader
         }
     }
 
-    /// <summary>A GZipStream takes no bytes at all, and a file cut within its head, for an empty file.</summary>
-    private static bool IsEmptyGzip(ReadOnlySpan<byte> compressed)
+    /// <summary>
+    /// Whether a gzip file ends with the length of its content, as it must. .NET checks the checksum at the end, but takes a file that has no end.
+    /// </summary>
+    private static bool IsWhole(ReadOnlySpan<byte> compressed, int length)
     {
-        const int shortestFile = 20;
-        return compressed.Length >= shortestFile && compressed[^4..].IndexOfAnyExcept((byte)0) < 0;
+        const int shortestFile = 18;
+        return compressed.Length >= shortestFile && BinaryPrimitives.ReadUInt32LittleEndian(compressed[^4..]) == (uint)length;
     }
 
     private static Answer Broken(string detail) => Answer.Bad(new(StatusCode.Internal, detail, RpcFailureOrigin.Protocol));

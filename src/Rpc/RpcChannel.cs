@@ -180,7 +180,7 @@ public sealed class RpcChannel : IAsyncDisposable
         {
             throw Failure(
                 method,
-                new AnswerProblem(StatusCode.Internal, $"the message of the answer is not a {typeof(TResponse).Name}: {Printable.OneLine(e.Message, 200)}", RpcFailureOrigin.Protocol),
+                new AnswerProblem(StatusCode.Internal, $"the message of the answer is not a {typeof(TResponse).Name}: {Printable.OneLine(e.Message, 300)}", RpcFailureOrigin.Protocol),
                 headers,
                 trailers);
         }
@@ -216,8 +216,10 @@ public sealed class RpcChannel : IAsyncDisposable
         }
         if (cause is OperationCanceledException)
             return TimedOut(method, state, timeout, cause);
+        var last = cause;
         for (var inner = cause; inner is not null; inner = inner.InnerException)
         {
+            last = inner;
             switch (inner)
             {
                 case HttpProtocolException protocol:
@@ -226,17 +228,13 @@ public sealed class RpcChannel : IAsyncDisposable
                     return Failure(method, StatusCode.Unavailable, $"the connection broke during the call: {Connector.SocketText(socket)}", RpcFailureOrigin.Transport, state.Taken, cause);
                 case HttpIOException { HttpRequestError: HttpRequestError.ResponseEnded }:
                     return Failure(method, StatusCode.Unavailable, "the server closed the connection during the call", RpcFailureOrigin.Transport, state.Taken, cause);
-                case HttpIOException or HttpRequestException or IOException or ObjectDisposedException:
-                    continue;
-                default:
-                    break;
+                case HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded }:
+                    return Failure(method, StatusCode.ResourceExhausted, "the metadata of the answer is larger than 64 KiB", RpcFailureOrigin.Local, state.Taken, cause);
             }
         }
-        if (cause is HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded })
-            return Failure(method, StatusCode.ResourceExhausted, "the metadata of the answer is larger than 64 KiB", RpcFailureOrigin.Local, state.Taken, cause);
-        return cause is IOException or HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.ResponseEnded or HttpRequestError.Unknown }
+        return last is IOException or ObjectDisposedException
             ? Failure(method, StatusCode.Unavailable, "the connection broke during the call", RpcFailureOrigin.Transport, state.Taken, cause)
-            : Failure(method, StatusCode.Internal, $"the answer breaks the rules of HTTP/2: {Printable.OneLine(cause.Message, 200)}", RpcFailureOrigin.Protocol, state.Taken, cause);
+            : Failure(method, StatusCode.Internal, $"the answer breaks the rules of HTTP/2: {Printable.OneLine(last.Message, 200)}", RpcFailureOrigin.Protocol, state.Taken, cause);
     }
 
     private RpcException TimedOut(string method, CallState state, TimeSpan? timeout, Exception cause)

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
@@ -56,11 +57,12 @@ public sealed record TlsTrust
     {
         certificates = null;
         var found = new X509Certificate2Collection();
+        var begun = pem.Count("-----BEGIN CERTIFICATE-----");
         string? otherLabel = null;
         while (PemEncoding.TryFind(pem, out var fields))
         {
             var label = pem[fields.Label];
-            if (label is "CERTIFICATE" or "X509 CERTIFICATE" or "TRUSTED CERTIFICATE")
+            if (label is "CERTIFICATE")
             {
                 try
                 {
@@ -78,11 +80,15 @@ public sealed record TlsTrust
             }
             pem = pem[fields.Location.End..];
         }
+        if (found.Count < begun)
+        {
+            // The section is passed over by the reader; passing it over in silence would leave the user with an authority less.
+            reason = string.Create(CultureInfo.InvariantCulture, $"only {found.Count} of its {begun} certificates can be read: the PEM text of the others is damaged");
+            return false;
+        }
         if (found.Count == 0)
         {
-            reason = otherLabel is not null
-                ? $"it has no certificate, only a {otherLabel}"
-                : pem.Contains("-----BEGIN", StringComparison.Ordinal) ? "it has no certificate that can be read: its PEM text is damaged" : "it has no certificate in PEM form";
+            reason = otherLabel is null ? "it has no certificate in PEM form" : $"it has no certificate, but a section {otherLabel}";
             return false;
         }
         certificates = found;

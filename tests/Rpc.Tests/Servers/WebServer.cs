@@ -14,11 +14,11 @@ using Microsoft.Extensions.Logging;
 namespace Rpc.Tests.Servers;
 
 /// <summary>A web server on loopback that answers every request with the given code, so that a test can be any kind of good or bad gRPC server.</summary>
-internal sealed class KestrelServer : IAsyncDisposable
+internal sealed class WebServer : IAsyncDisposable
 {
     private readonly WebApplication app;
 
-    private KestrelServer(WebApplication app, HostPort address)
+    private WebServer(WebApplication app, HostPort address)
     {
         this.app = app;
         Address = address;
@@ -26,7 +26,7 @@ internal sealed class KestrelServer : IAsyncDisposable
 
     public HostPort Address { get; }
 
-    public static async Task<KestrelServer> StartAsync(
+    public static async Task<WebServer> StartAsync(
         RequestDelegate answer,
         X509Certificate2? certificate = null,
         HttpProtocols protocols = HttpProtocols.Http2,
@@ -51,7 +51,7 @@ internal sealed class KestrelServer : IAsyncDisposable
         web.Run(answer);
         await web.StartAsync();
         var address = web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
-        return new KestrelServer(web, new HostPort("127.0.0.1", new Uri(address).Port));
+        return new WebServer(web, new HostPort("127.0.0.1", new Uri(address).Port));
     }
 
     /// <summary>Stops gracefully: tells connected clients with GOAWAY.</summary>
