@@ -71,6 +71,8 @@ public readonly record struct HostPort(string Host, int Port)
             return $"\"{text}\" has no host before the colon; {Form}";
         if (host.AsSpan().IndexOfAnyExcept(NameCharacters) is >= 0 and var odd)
             return $"\"{text}\" cannot be an address: '{host[odd]}' cannot stand in a host name; {Form}";
+        if (Uri.CheckHostName(host) == UriHostNameType.Unknown)
+            return $"\"{text}\" cannot be an address: {host} is not a host name; {Form}";
         return PortProblem(text, host, text[(colon + 1)..], ref value);
     }
 

@@ -187,9 +187,9 @@ internal sealed class OpeningStream(Stream inner, bool expectTls, Func<Cancellat
 
     private ConnectFailure Closed(Exception? cause) => new(
         RpcFailureOrigin.Connect,
-        expectTls ? "TLS failed: the server closed the connection" : "cannot connect: the server closed the connection before it said anything",
+        expectTls ? "TLS failed: the server closed the connection" : "cannot connect: the server closed the connection before it said anything, as servers that want TLS do",
         expectTls
             ? "Check that the port is the one for TLS and that the server is well."
-            : "Check that the port is that of a gRPC server without TLS and that the server is well.",
+            : "If this is the port for TLS, leave out the choice of a connection without TLS; else check the port and the server.",
         cause);
 }

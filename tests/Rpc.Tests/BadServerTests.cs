@@ -30,7 +30,7 @@ public class BadServerTests
         ("HTTP/2 frames without a greeting", "\0\0\x08\x06\0\0\0\0\0\0\0\0\0\0\0\0\0", false,
             "SERVER: Unavailable: the server speaks neither HTTP/2 nor TLS on this port", RpcFailureOrigin.Handshake),
         ("closed at once", "", false,
-            "SERVER: Unavailable: cannot connect: the server closed the connection before it said anything", RpcFailureOrigin.Connect),
+            "SERVER: Unavailable: cannot connect: the server closed the connection before it said anything, as servers that want TLS do", RpcFailureOrigin.Connect),
         ("TLS: plain HTTP/1.1", "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an HTTP server.\n", true,
             "SERVER: Unavailable: TLS failed: the server does not speak TLS but plain HTTP/1.1 on this port", RpcFailureOrigin.Handshake),
         ("TLS: plain HTTP/2", "\0\0\x06\x04\0\0\0\0\0\0\x05\0\0\x40\0", true,
@@ -152,11 +152,8 @@ public class BadServerTests
     {
         await using var server = await WebServer.StartAsync(c => WebServer.AnswerAsync(c, []), Certificates.Leaf);
         var failure = await Client.FailAsync(Client.To(server.Address));
-        Assert.Contains(failure.Text(), new[]
-        {
-            "SERVER: Unavailable: the server speaks TLS on this port, and a connection without TLS was asked for",
-            "SERVER: Unavailable: cannot connect: the server closed the connection before it said anything",
-        });
+        Assert.Equal("SERVER: Unavailable: cannot connect: the server closed the connection before it said anything, as servers that want TLS do", failure.Text());
+        Assert.Equal("If this is the port for TLS, leave out the choice of a connection without TLS; else check the port and the server.", failure.Advice);
     }
 
     [Fact]
@@ -214,14 +211,12 @@ public class BadServerTests
     public async Task A_host_that_swallows_packets_fails_all_waiting_calls_after_one_connect_timeout()
     {
         var clock = Client.Clock();
-        var dialled = 0;
         var dialling = new TaskCompletionSource();
         await using var channel = new RpcChannel(Client.To(new HostPort("eu.example.org", 1900)) with
         {
             Time = clock,
             Dial = async (_, _, cancellation) =>
             {
-                Interlocked.Increment(ref dialled);
                 dialling.TrySetResult();
                 await Task.Delay(Timeout.Infinite, cancellation);
                 throw new InvalidOperationException();
@@ -236,7 +231,6 @@ public class BadServerTests
             Assert.Equal("eu.example.org:1900: Unavailable: cannot connect: no answer within 10 s (opening the connection)", failure.Message);
             Assert.Equal(RpcFailureOrigin.Connect, failure.Origin);
         }
-        Assert.Equal(1, dialled);
     }
 
     [Fact]

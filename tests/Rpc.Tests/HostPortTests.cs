@@ -1,3 +1,5 @@
+using FsCheck;
+using FsCheck.Fluent;
 using FsCheck.Xunit;
 
 namespace Rpc.Tests;
@@ -47,6 +49,8 @@ public class HostPortTests
     [InlineData("[::1]1900", "\"[::1]1900\" has no port; the form is [IPv6 address]:port")]
     [InlineData("[::1", "\"[::1\" has no closing bracket; the form is [IPv6 address]:port")]
     [InlineData("[host]:1900", "\"[host]:1900\" has no IPv6 address in its brackets; the form is [IPv6 address]:port")]
+    [InlineData(".host:1900", "\".host:1900\" cannot be an address: .host is not a host name; the form is host:port")]
+    [InlineData("a..b:1900", "\"a..b:1900\" cannot be an address: a..b is not a host name; the form is host:port")]
     [InlineData("<host>:1900", "\"<host>:1900\" cannot be an address: '<' cannot stand in a host name; the form is host:port")]
     [InlineData("m\u00FCnchen.example:1900", "\"m\u00FCnchen.example:1900\" cannot be an address: '\u00FC' cannot stand in a host name; the form is host:port")]
     public void What_is_not_an_address_is_refused_with_what_is_wrong_and_the_form(string? text, string expected)
@@ -56,8 +60,11 @@ public class HostPortTests
     }
 
     [Property]
-    public bool Any_text_is_an_address_that_a_URL_can_hold_or_has_a_reason(string? text) =>
-        HostPort.TryParse(text, out var value, out var reason)
-            ? Uri.TryCreate($"http://{value}/", UriKind.Absolute, out _) && HostPort.Parse(value.ToString()) == value
-            : reason.Length > 0;
+    public bool Any_text_is_an_address_or_has_a_reason(string? text) =>
+        HostPort.TryParse(text, out var value, out var reason) ? HostPort.Parse(value.ToString()) == value : reason.Length > 0;
+
+    [Property(MaxTest = 2000)]
+    public Property Any_address_that_is_taken_can_be_called() => Prop.ForAll(
+        Gen.Elements('a', 'Z', '0', '9', '-', '_', '.').ListOf().Select(letters => new string([.. letters])).ToArbitrary(),
+        host => !HostPort.TryParse($"{host}:1900", out var value, out _) || new RpcChannel(Client.To(value)).Address == value);
 }
