@@ -140,6 +140,8 @@ public class BadAnswerTests
 
     public static TheoryData<string> Names => [.. Table.Select(row => row.Name)];
 
+    public static RequestDelegate ServerOf(string name) => Table.Single(row => row.Name == name).Server;
+
     [Theory]
     [MemberData(nameof(Names))]
     public async Task A_bad_answer_gives_an_error_that_says_what_came(string name)
