@@ -34,7 +34,7 @@ public static class CliApplication
             if (command.TakesNoArguments && parsed.Arguments.Count > 0)
                 throw new UsageException($"unknown command {Quote.Double(parsed.Arguments[0])} for {Quote.Double(command.Path)}");
             foreach (var (flag, word) in parsed.WordsAfterSwitches)
-                error.Write($"note: --{flag.Name} does not take the next word: it is on, and {Quote.Double(word)} is an ID here; write --{flag.Name}={word}\n");
+                error.Write($"note: --{flag.Name} does not take the next word: it is on, and {Quote.Double(word)} is an argument; write --{flag.Name}={word}\n");
             verbose = parsed.Given.ContainsKey("verbose");
             return await RunAsync(command, parsed.Given, parsed.Arguments);
         }

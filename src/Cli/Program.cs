@@ -1,7 +1,6 @@
 // The one place that knows the real console, environment, clock and randomness.
 #pragma warning disable RS0030
 using System.Security.Cryptography;
-using System.Text;
 using Cli;
 using Cli.Output;
 
@@ -11,8 +10,8 @@ return await CliApplication.RunAsync(new CliEnvironment
     Variable = Environment.GetEnvironmentVariable,
     OpenStandardInput = Console.OpenStandardInput,
     StandardInputIsTerminal = () => !Console.IsInputRedirected,
-    StandardOutput = StandardOutput.Open(),
-    StandardError = new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), 1024) { AutoFlush = true },
+    StandardOutput = StandardStreams.OpenOutput(),
+    StandardError = StandardStreams.OpenError(),
     StandardErrorIsTerminal = () => !Console.IsErrorRedirected,
     StandardErrorWidth = () => Console.WindowWidth,
     OpenFile = File.OpenRead,

@@ -78,7 +78,7 @@ public sealed class Command(string name, string summary)
         init
         {
             _children = [.. value];
-            _children.Sort(static (a, b) => string.CompareOrdinal(a.Name, b.Name));
+            _children.Sort(static (a, b) => Columns.Compare(a.Name, b.Name));
             foreach (var child in _children)
                 child.Parent = this;
         }
@@ -174,7 +174,7 @@ public sealed class Command(string name, string summary)
             flags.AddRange(FlagFactory());
         flags.AddRange(PersistentFlags);
         flags.Add(new Flag("help", FlagKind.Switch, $"help for {Name}") { Shorthand = 'h' });
-        flags.Sort(static (a, b) => string.CompareOrdinal(a.Name, b.Name));
+        flags.Sort(static (a, b) => Columns.Compare(a.Name, b.Name));
         return flags;
     }
 }

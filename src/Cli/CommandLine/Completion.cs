@@ -5,7 +5,7 @@ namespace Cli.CommandLine;
 /// <summary>A word offered by completion.</summary>
 /// <param name="Word">The word.</param>
 /// <param name="Description">What it means, or null.</param>
-public readonly record struct Suggestion(string Word, string? Description = null);
+public sealed record Suggestion(string Word, string? Description = null);
 
 /// <summary>
 /// Answers the hidden command <c>__complete</c> that completion scripts call: one word per line with a tab and its description,

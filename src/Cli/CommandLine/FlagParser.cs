@@ -14,6 +14,9 @@ public sealed class UsageException(string message, string? advice = null) : Exce
     public Command? HelpOf { get; init; }
 }
 
+/// <summary>A word such as <c>false</c> after a switch: an argument, though the user may have meant the switch.</summary>
+public sealed record WordAfterSwitch(Flag Flag, string Word);
+
 /// <summary>Words of a command line, taken apart.</summary>
 /// <param name="Given">Values of flags by target, the last one of each.</param>
 /// <param name="Arguments">Words that are not flags.</param>
@@ -21,7 +24,7 @@ public sealed class UsageException(string message, string? advice = null) : Exce
 /// <param name="EndedByDashes">Whether <c>--</c> ended the flags.</param>
 public sealed record ParsedWords(
     IReadOnlyDictionary<string, GivenValue> Given, IReadOnlyList<string> Arguments,
-    IReadOnlyList<(Flag Flag, string Word)> WordsAfterSwitches, bool EndedByDashes)
+    IReadOnlyList<WordAfterSwitch> WordsAfterSwitches, bool EndedByDashes)
 {
     /// <summary>Whether help was asked for.</summary>
     public bool Help => Given.TryGetValue("help", out var help) && BooleanWord.TryParse(help.Text, out var on) && on;
@@ -38,7 +41,7 @@ public static class FlagParser
     {
         var given = new Dictionary<string, GivenValue>();
         var arguments = new List<string>();
-        var after = new List<(Flag, string)>();
+        var after = new List<WordAfterSwitch>();
         var ended = false;
         Flag? lastSwitch = null;
         for (var at = 0; at < words.Count; at++)
@@ -56,7 +59,7 @@ public static class FlagParser
             if (word.Length < 2 || word[0] != '-')
             {
                 if (switchBefore is not null && BooleanWord.TryParse(word, out _))
-                    after.Add((switchBefore, word));
+                    after.Add(new WordAfterSwitch(switchBefore, word));
                 arguments.Add(word);
             }
             else if (word[1] == '-')

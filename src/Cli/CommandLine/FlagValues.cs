@@ -13,10 +13,10 @@ public enum FlagOrigin
     CommandLine,
 }
 
-/// <summary>A value from the command line.</summary>
+/// <summary>A value from the command line or the environment.</summary>
 /// <param name="Text">The value.</param>
-/// <param name="Flag">Name of the flag it was given with, without dashes; may be an old spelling.</param>
-public readonly record struct GivenValue(string Text, string Flag);
+/// <param name="Flag">Name of the flag it was given with, without dashes, or of the variable; may be an old spelling.</param>
+public sealed record GivenValue(string Text, string Flag);
 
 /// <summary>
 /// Values of the flags of one command line. Order (facts/cli-surface.md section 4): the command line beats the environment beats the
@@ -77,18 +77,18 @@ public sealed class FlagValues(Command command, IReadOnlyDictionary<string, Give
 
     /// <summary>The default that help shows: from the environment (never for a secret) or from the program.</summary>
     public static string DefaultFor(Flag flag, Func<string, string?> variable) =>
-        flag.Secret ? "" : FromEnvironment(flag, variable)?.Value ?? flag.Default;
+        flag.Secret ? "" : FromEnvironment(flag, variable)?.Text ?? flag.Default;
 
     private static bool IsOffWord(string value) =>
         (BooleanWord.TryParse(value, out var on) && !on)
         || value.Equals("no", StringComparison.OrdinalIgnoreCase) || value.Equals("off", StringComparison.OrdinalIgnoreCase);
 
-    private static (string Value, string Name)? FromEnvironment(Flag flag, Func<string, string?> variable)
+    private static GivenValue? FromEnvironment(Flag flag, Func<string, string?> variable)
     {
         foreach (var source in flag.Variables)
         {
             if (variable(source.Name) is { Length: > 0 } value)
-                return (flag.Kind == FlagKind.Text ? value : value == source.TrueWord ? "true" : "false", source.Name);
+                return new GivenValue(flag.Kind == FlagKind.Text ? value : value == source.TrueWord ? "true" : "false", source.Name);
         }
         return null;
     }
@@ -101,7 +101,7 @@ public sealed class FlagValues(Command command, IReadOnlyDictionary<string, Give
         if (flag is null)
             return ("", FlagOrigin.Default, null);
         return FromEnvironment(flag, variable) is { } found
-            ? (found.Value, FlagOrigin.Environment, found.Name)
+            ? (found.Text, FlagOrigin.Environment, found.Flag)
             : (flag.Default, FlagOrigin.Default, null);
     }
 

@@ -74,7 +74,7 @@ public static class HelpText
             if (!flag.Hidden && (withHelpFlag || flag.Name != "help"))
                 shown.Add(flag);
         }
-        shown.Sort(static (a, b) => string.CompareOrdinal(a.Name, b.Name));
+        shown.Sort(static (a, b) => Columns.Compare(a.Name, b.Name));
         return shown;
     }
 
@@ -102,7 +102,7 @@ public static class HelpText
             foreach (var child in children)
             {
                 if (child.Group == group)
-                    text.Append("  ").Append(child.Name.PadRight(column)).Append(' ').Append(child.Summary).Append('\n');
+                    text.Append("  ").AppendColumn(child.Name, column + 1).Append(child.Summary).Append('\n');
             }
         }
     }
@@ -125,8 +125,8 @@ public static class HelpText
         var start = text.Length;
         for (var i = 0; i < names.Length; i++)
         {
-            text.Append(names[i].PadRight(column));
-            text.Append(flags[i].Description.Replace("\n", "\n" + new string(' ', column), StringComparison.Ordinal));
+            text.AppendColumn(names[i], column);
+            AppendLines(text, flags[i].Description, column);
             var value = FlagValues.DefaultFor(flags[i], variable);
             if (flags[i].Kind == FlagKind.Text && value.Length > 0)
                 text.Append(" (default ").Append(Quote.Double(value)).Append(')');
@@ -138,6 +138,16 @@ public static class HelpText
         while (text.Length > start && char.IsWhiteSpace(text[^1]))
             text.Length--;
         text.Append('\n');
+    }
+
+    private static void AppendLines(StringBuilder text, string lines, int column)
+    {
+        foreach (var c in lines)
+        {
+            text.Append(c);
+            if (c == '\n')
+                text.AppendColumn("", column);
+        }
     }
 
     private static void Variables(StringBuilder text, List<Flag> flags)
@@ -160,7 +170,7 @@ public static class HelpText
             {
                 if (source.Hidden)
                     continue;
-                text.Append("  ").Append(source.Name.PadRight(column)).Append("   for --").Append(flag.Name);
+                text.Append("  ").AppendColumn(source.Name, column).Append("   for --").Append(flag.Name);
                 if (flag.Kind == FlagKind.Switch)
                     text.Append(", on only when it is \"").Append(source.TrueWord).Append('"');
                 text.Append('\n');

@@ -11,7 +11,7 @@ internal static class SourcesCommand
     {
         var text = new StringBuilder();
         foreach (var source in SourceRegistry.All)
-            text.Append(source.Name.PadRight(20)).Append(' ').Append(source.Description).Append('\n');
+            text.AppendColumn(source.Name, 21).Append(source.Description).Append('\n');
         CliApplication.WriteOutput(invocation.Environment, text.ToString());
         return Task.FromResult(0);
     }

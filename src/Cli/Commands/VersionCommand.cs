@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Cli.CommandLine;
 
 namespace Cli.Commands;
@@ -23,5 +24,5 @@ internal static class VersionCommand
         return Task.FromResult(0);
     }
 
-    private static string Row(string name, string value) => $"{name.PadRight(20)} {value}\n";
+    private static string Row(string name, string value) => new StringBuilder().AppendColumn(name, 21).Append(value).Append('\n').ToString();
 }

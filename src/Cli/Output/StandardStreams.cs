@@ -1,25 +1,35 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace Cli.Output;
 
 /// <summary>
-/// Standard output that tells the truth. The stream of System.Console swallows a closed pipe, so a line could be lost and its keys
-/// cleared all the same; a FileStream writes at its own position, so a second process that appends to the same file would overwrite.
+/// Standard output and error that tell the truth. The streams of System.Console swallow a closed pipe, so a line could be lost and its
+/// keys cleared all the same; a FileStream writes at its own position, so a second process that appends to the same file would overwrite.
+/// They also start quicker.
 /// </summary>
-internal static partial class StandardOutput
+internal static partial class StandardStreams
 {
-    private const int Descriptor = 1;
-    private const int WindowsHandle = -11;
+    private const int Output = 1;
+    private const int Error = 2;
+    private const int WindowsOutput = -11;
+    private const int WindowsError = -12;
     private const int GetDescriptorFlags = 1;
     private const int ReadAndWrite = 2;
 
-    /// <summary>Opens it for this system.</summary>
-    public static Stream Open() =>
-        OperatingSystem.IsWindows()
-            ? new FileStream(new SafeFileHandle(GetStdHandle(WindowsHandle), ownsHandle: false), FileAccess.Write, bufferSize: 0)
-            : new UnixStream(isClosed: ReserveClosedDescriptors());
+    /// <summary>Opens standard output, unbuffered. Call it before any file or socket is opened.</summary>
+    public static Stream OpenOutput() => OperatingSystem.IsWindows()
+        ? OpenWindows(WindowsOutput)
+        : new UnixStream(Output, isClosed: ReserveClosedDescriptors());
+
+    /// <summary>Opens standard error as UTF-8, unbuffered. Nobody is told when it cannot be written.</summary>
+    public static TextWriter OpenError() =>
+        new Utf8Writer(OperatingSystem.IsWindows() ? OpenWindows(WindowsError) : new UnixStream(Error, isClosed: false));
+
+    private static FileStream OpenWindows(int handle) =>
+        new(new SafeFileHandle(GetStdHandle(handle), ownsHandle: false), FileAccess.Write, bufferSize: 0);
 
     /// <summary>
     /// Standard descriptors that were handed over closed (<c>&gt;&amp;-</c>) would be given to the next file or socket that is opened,
@@ -28,11 +38,11 @@ internal static partial class StandardOutput
     private static bool ReserveClosedDescriptors()
     {
         var isClosed = false;
-        for (var descriptor = 0; descriptor <= 2; descriptor++)
+        for (var descriptor = 0; descriptor <= Error; descriptor++)
         {
             if (Fcntl(descriptor, GetDescriptorFlags) >= 0)
                 continue;
-            isClosed |= descriptor == Descriptor;
+            isClosed |= descriptor == Output;
             _ = OpenPath("/dev/null", ReadAndWrite);
         }
         return isClosed;
@@ -61,7 +71,7 @@ internal static partial class StandardOutput
         public short Received;
     }
 
-    private sealed class UnixStream(bool isClosed) : Stream
+    private sealed class UnixStream(int descriptor, bool isClosed) : Stream
     {
         private const int Interrupted = 4;
         private const int WouldBlock = 11;
@@ -90,7 +100,7 @@ internal static partial class StandardOutput
             {
                 nint written;
                 fixed (byte* bytes = buffer)
-                    written = StandardOutput.Write(Descriptor, bytes, buffer.Length);
+                    written = StandardStreams.Write(descriptor, bytes, buffer.Length);
                 if (written > 0)
                 {
                     buffer = buffer[(int)written..];
@@ -101,7 +111,7 @@ internal static partial class StandardOutput
                     continue;
                 if (error == (OperatingSystem.IsMacOS() ? WouldBlockOnMac : WouldBlock))
                 {
-                    var wait = new PollDescriptor { Descriptor = Descriptor, Events = ForWriting };
+                    var wait = new PollDescriptor { Descriptor = descriptor, Events = ForWriting };
                     _ = Poll(&wait, 1, -1);
                     continue;
                 }
@@ -139,5 +149,26 @@ internal static partial class StandardOutput
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 
         public override void SetLength(long value) => throw new NotSupportedException();
+    }
+
+    private sealed class Utf8Writer(Stream stream) : TextWriter
+    {
+        public override Encoding Encoding => Encoding.UTF8;
+
+        public override void Write(char value) => Write(value.ToString());
+
+        public override void Write(char[] buffer, int index, int count) => Write(new string(buffer, index, count));
+
+        public override void Write(string? value)
+        {
+            try
+            {
+                stream.Write(Encoding.UTF8.GetBytes(value ?? ""));
+            }
+            catch (IOException)
+            {
+                // There is nowhere left to say it; the work itself goes on.
+            }
+        }
     }
 }
