@@ -13,13 +13,17 @@ public static class CliApplication
     /// <param name="environment">The world outside.</param>
     /// <param name="cancellation">Ends the run at once.</param>
     /// <returns>Exit code: 0 done, 1 failed.</returns>
-    public static async Task<int> RunAsync(CliEnvironment environment, CancellationToken cancellation = default)
+    public static Task<int> RunAsync(CliEnvironment environment, CancellationToken cancellation = default) =>
+        RunAsync(environment, CommandTree.Create(), cancellation);
+
+    /// <summary>Runs with another tree of commands.</summary>
+    internal static async Task<int> RunAsync(CliEnvironment environment, Command root, CancellationToken cancellation)
     {
         var error = environment.StandardError;
         var verbose = false;
         try
         {
-            var (command, words) = CommandFinder.Find(CommandTree.Create(), environment.Arguments);
+            var (command, words) = CommandFinder.Find(root, environment.Arguments);
             if (command.TakesFlagsAsArguments)
                 return await RunAsync(command, new Dictionary<string, GivenValue>(), words);
 

@@ -1,4 +1,6 @@
 using System.Text;
+using Cli.Commands;
+using Cli.Networks;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Cli.Tests;
@@ -9,7 +11,7 @@ public sealed record CliResult(int ExitCode, string Output, string Error);
 /// <summary>Runs the program in this process in a world made for the test.</summary>
 public sealed class CliRun(params IReadOnlyList<string> arguments)
 {
-    private Action? _interrupt;
+    private volatile Action? _interrupt;
 
     public IReadOnlyDictionary<string, string> Variables { get; init; } = new Dictionary<string, string>();
 
@@ -26,6 +28,9 @@ public sealed class CliRun(params IReadOnlyList<string> arguments)
 
     /// <summary>Replaces the stream that keeps the output.</summary>
     public Stream? Output { get; init; }
+
+    /// <summary>Networks to use instead of the real ones.</summary>
+    internal IReadOnlyList<SourceDefinition> Sources { get; init; } = SourceRegistry.All;
 
     public TimeProvider Clock { get; init; } = new FakeTimeProvider();
 
@@ -58,6 +63,7 @@ public sealed class CliRun(params IReadOnlyList<string> arguments)
                     return new Registration(() => _interrupt = null);
                 },
             },
+            CommandTree.Create(Sources),
             cancellation);
         return new CliResult(exitCode, Encoding.UTF8.GetString(kept.ToArray()), error.ToString());
     }

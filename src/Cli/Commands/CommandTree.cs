@@ -16,9 +16,11 @@ public static class CommandTree
     private const string ApplicationSummary = "Export all devices of an application";
 
     /// <summary>Makes the tree.</summary>
-    public static Command Create()
+    public static Command Create() => Create(SourceRegistry.All);
+
+    /// <summary>Makes the tree with other networks.</summary>
+    internal static Command Create(IReadOnlyList<SourceDefinition> sources)
     {
-        var sources = SourceRegistry.All;
         var children = new List<Command>(sources.Count + 8);
         foreach (var source in sources)
             children.Add(ForSource(source));
@@ -27,7 +29,7 @@ public static class CommandTree
         children.Add(new Command("sources", "List available sources")
         {
             Aliases = ["list-sources", "get-sources"],
-            RunAsync = SourcesCommand.RunAsync,
+            RunAsync = invocation => SourcesCommand.RunAsync(invocation, sources),
         });
         children.Add(new Command("version", "Print version information") { RunAsync = VersionCommand.RunAsync });
         children.Add(HelpCommand.Create());
@@ -87,7 +89,7 @@ public static class CommandTree
                     flags.AddRange(source.FlagsOfDeprecatedCommands());
                 return flags;
             },
-            RunAsync = invocation => ExportCommand.RunAsync(invocation, ExportCommand.ChooseSource(invocation.Flags), items),
+            RunAsync = invocation => ExportCommand.RunAsync(invocation, SourceRegistry.Choose(sources, invocation.Flags.Text(ExportCommand.SourceFlag)), items),
         };
     }
 }

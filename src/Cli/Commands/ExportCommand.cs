@@ -13,21 +13,6 @@ internal static class ExportCommand
     /// <summary>Name of the flag that chooses the source on the deprecated commands.</summary>
     public const string SourceFlag = "source";
 
-    /// <summary>Gives the source that <c>--source</c> names.</summary>
-    public static SourceDefinition ChooseSource(FlagValues flags)
-    {
-        var name = flags.Text(SourceFlag);
-        var names = string.Join(", ", SourceRegistry.All.Select(s => s.Name));
-        if (name.Length == 0)
-            throw new FailureException(Failure.Named("source", "no_source", "no source") with { Advice = $"Give --source with one of {names}." });
-        return SourceRegistry.Find(name) ?? throw new FailureException(
-            Failure.Named("source", "not_registered", $"source `{name}` is not registered") with
-            {
-                Attributes = new Dictionary<string, string> { ["source"] = name },
-                Advice = $"Give --source with one of {names}.",
-            });
-    }
-
     /// <summary>Exports; exit code 0 when every device is on its way, else 1.</summary>
     public static async Task<int> RunAsync(Invocation invocation, SourceDefinition source, ExportedItems items)
     {

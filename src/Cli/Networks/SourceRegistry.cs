@@ -1,3 +1,5 @@
+using TheThingsStack.Errors;
+
 namespace Cli.Networks;
 
 /// <summary>The networks this program knows, sorted by name.</summary>
@@ -14,14 +16,17 @@ internal static class SourceRegistry
         WanesyNetwork.Define(),
     ];
 
-    /// <summary>Finds a source by name or alias.</summary>
-    public static SourceDefinition? Find(string name)
+    /// <summary>Gives the source that <c>--source</c> names, by name, alias or old prefix.</summary>
+    public static SourceDefinition Choose(IReadOnlyList<SourceDefinition> sources, string name)
     {
-        foreach (var source in All)
-        {
-            if (source.Name == name || source.Aliases.Contains(name) || source.OldPrefixes.Contains(name))
-                return source;
-        }
-        return null;
+        var advice = $"Give --source with one of {string.Join(", ", sources.Select(s => s.Name))}.";
+        if (name.Length == 0)
+            throw new FailureException(Failure.Named("source", "no_source", "no source") with { Advice = advice });
+        return sources.FirstOrDefault(s => s.Name == name || s.Aliases.Contains(name) || s.OldPrefixes.Contains(name))
+            ?? throw new FailureException(Failure.Named("source", "not_registered", $"source `{name}` is not registered") with
+            {
+                Attributes = new Dictionary<string, string> { ["source"] = name },
+                Advice = advice,
+            });
     }
 }

@@ -14,6 +14,7 @@ internal static class TtnV2Network
         Description = "Migrate from The Things Network Stack V2",
         Flags = Flags,
         Check = Check,
+        Open = static (flags, context) => TtnV2Source.Open(Options(flags), context),
     };
 
     private static IReadOnlyList<Flag> Flags() =>
