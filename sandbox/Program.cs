@@ -1,1 +1,3 @@
-return 0;
+using Sandbox.Commands;
+
+return await SandboxCommands.RunAsync(args, Console.Out, Console.Error);

@@ -72,6 +72,9 @@ public sealed class RequestLog
     /// <summary>Whether requests are kept; off saves memory in long runs. The count goes on.</summary>
     public bool Keep { get; set; } = true;
 
+    /// <summary>Called when a request has been answered or given up.</summary>
+    public Action<RecordedRequest>? Answered { get; set; }
+
     /// <summary>How many requests arrived.</summary>
     public int Count => Volatile.Read(ref count);
 

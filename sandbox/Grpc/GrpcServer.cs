@@ -203,6 +203,10 @@ public sealed class GrpcServer : IAsyncDisposable
         {
             http.Abort();
         }
+        finally
+        {
+            options.Requests.Answered?.Invoke(record);
+        }
     }
 
     private async Task ServeAsync(HttpContext http, GrpcCall call, string? item, RecordedRequest record)

@@ -1,0 +1,57 @@
+namespace Sandbox.Commands;
+
+/// <summary>The sandbox's own command line.</summary>
+public static class SandboxCommands
+{
+    private const string Help = """
+        The sandbox: the networks on this machine, for learning and testing. Nothing leaves loopback; all keys are made up.
+
+          dotnet run --project sandbox -- tour     The whole job in a few seconds: starts a V2 network, types the commands of the
+                                                   guide, shows what each prints and writes, and checks that it is right.
+          dotnet run --project sandbox -- serve    Keeps the V2 network running and prints the variables to set, so that you can
+                                                   try commands by hand. Ctrl-C stops it.
+               --devices N       as many devices instead of the sample application (application `many`)
+               --rate-limit off  without the limit of 5 calls per second
+               --quiet           do not print the calls that arrive
+          dotnet run --project sandbox -- help     This text.
+
+        """;
+
+    /// <summary>Runs a command; gives the exit code: 0 when everything went as expected.</summary>
+    public static async Task<int> RunAsync(string[] arguments, TextWriter output, TextWriter error)
+    {
+        using var stop = new CancellationTokenSource();
+        ConsoleCancelEventHandler onCancel = (_, e) =>
+        {
+            e.Cancel = true;
+            // The command ends in its own time; a second Ctrl-C finds nothing left to stop.
+            stop.Cancel();
+        };
+        Console.CancelKeyPress += onCancel;
+        try
+        {
+            switch (arguments)
+            {
+                case ["tour"]:
+                    return await new Tour(output).RunAsync(stop.Token);
+                case ["serve", .. var rest]:
+                    if (ServeOptions.Parse(rest, out var problem) is not { } options)
+                    {
+                        await error.WriteLineAsync($"serve: {problem}. `help` lists what there is.");
+                        return 1;
+                    }
+                    return await Serve.RunAsync(options, output, stop.Token);
+                case [] or ["help" or "--help" or "-h"]:
+                    await output.WriteAsync(Help);
+                    return 0;
+                default:
+                    await error.WriteLineAsync($"There is no command `{string.Join(' ', arguments)}`. `help` lists what there is.");
+                    return 1;
+            }
+        }
+        finally
+        {
+            Console.CancelKeyPress -= onCancel;
+        }
+    }
+}
