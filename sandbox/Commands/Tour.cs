@@ -13,8 +13,8 @@ namespace Sandbox.Commands;
 /// <param name="Devices">The devices it is about, by ID; null for the whole application.</param>
 /// <param name="DryRun">Whether nothing may change at the source.</param>
 /// <param name="Notice">One line about what to see.</param>
-internal sealed record TourStep(
-    SampleApplication Application, string Title, string[] Arguments, string? Input, string[]? Devices, bool DryRun, string Notice);
+public sealed record TourStep(
+    SampleApplication Application, string Title, IReadOnlyList<string> Arguments, string? Input, IReadOnlyList<string>? Devices, bool DryRun, string Notice);
 
 /// <summary>
 /// The guided tour: the commands of the guide against a V2 network on this machine. Checks after every command that the file has a line for
@@ -150,7 +150,7 @@ public sealed partial class Tour(TextWriter output)
     }
 
     /// <summary>Says what is not as it must be after a command.</summary>
-    internal static List<string> Check(TourStep step, ToolResult result, IReadOnlyList<Device> before, IReadOnlyList<Device> after)
+    public static IReadOnlyList<string> Check(TourStep step, ToolResult result, IReadOnlyList<Device> before, IReadOnlyList<Device> after)
     {
         var wrong = new List<string>();
         var concerned = step.Devices is null

@@ -12,7 +12,7 @@ public enum RateLimitProfile
     /// <summary>5 calls per whole second, short waits are slept (servers since 2020; facts/ttnv2.md section 7.3).</summary>
     PerSecond,
 
-    /// <summary>5,000 calls per hour, no waiting (servers of 2019).</summary>
+    /// <summary>5,000 calls per hour, no waiting, refused calls count too (servers of 2019).</summary>
     PerHour,
 }
 
@@ -74,8 +74,9 @@ public sealed class RateLimiter(TimeProvider clock, RateLimitProfile profile, st
     {
         if (profile == RateLimitProfile.Off)
             return;
-        var wait = Bucket(name).Take(profile == RateLimitProfile.PerSecond ? LongestSleep : TimeSpan.Zero);
-        if (wait is not { } time)
+        // The servers of 2019 took the token first and then looked whether it was there.
+        var wait = Bucket(name).Take(profile == RateLimitProfile.PerSecond ? LongestSleep : TimeSpan.MaxValue);
+        if (wait is not { } time || (profile == RateLimitProfile.PerHour && time > TimeSpan.Zero))
         {
             throw new GrpcStatusException(
                 GrpcCode.ResourceExhausted,
