@@ -5,7 +5,7 @@ namespace LoRaWan.Regional;
 
 /// <summary>
 /// A LoRaWAN band as one version of the Regional Parameters defines it, with the values of The Things Stack (facts/bands.md).
-/// The tables are read when the first band is asked for; after that a lookup is two dictionary probes.
+/// The tables are read when the first band is asked for; after that a lookup is a dictionary probe and a walk over at most 12 versions.
 /// </summary>
 public sealed record Band
 {
@@ -106,8 +106,16 @@ public sealed record Band
     /// <param name="band">The band.</param>
     public static bool TryGet(string id, PhyVersion phyVersion, [NotNullWhen(true)] out Band? band)
     {
-        band = VersionsOf(id).FirstOrDefault(b => b.PhyVersion == phyVersion);
-        return band is not null;
+        foreach (var version in VersionsOf(id))
+        {
+            if (version.PhyVersion == phyVersion)
+            {
+                band = version;
+                return true;
+            }
+        }
+        band = null;
+        return false;
     }
 
     /// <summary>True when the band exists in some version.</summary>
