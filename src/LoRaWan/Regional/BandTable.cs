@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Runtime.InteropServices;
@@ -10,12 +9,19 @@ internal static class BandTable
 {
     public static readonly ImmutableArray<Band> All = ReadBands();
 
-    public static readonly FrozenDictionary<string, ImmutableArray<Band>> ById =
-        All.GroupBy(band => band.Id).ToFrozenDictionary(versions => versions.Key, versions => versions.ToImmutableArray());
+    public static readonly Dictionary<string, ImmutableArray<Band>> ById = GroupById();
 
     public static readonly ImmutableArray<string> Ids = [.. ById.Keys.Order(StringComparer.Ordinal)];
 
-    public static readonly FrozenDictionary<string, string> IdByRegion = ReadRegions().ToFrozenDictionary();
+    public static readonly Dictionary<string, string> IdByRegion = ReadRegions();
+
+    private static Dictionary<string, ImmutableArray<Band>> GroupById()
+    {
+        var versions = new Dictionary<string, List<Band>>();
+        foreach (var band in All)
+            Add(versions, band.Id, band);
+        return Freeze(versions);
+    }
 
     private static ImmutableArray<Band> ReadBands()
     {
