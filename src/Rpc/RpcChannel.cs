@@ -212,7 +212,13 @@ public sealed class RpcChannel : IAsyncDisposable
         var failure = state.ConnectFailure ?? ConnectFailure.In(cause);
         if (failure is not null)
         {
-            return new RpcException(Address, StatusCode.Unavailable, failure.Detail, failure.Origin, cause) { Method = method, Advice = failure.Advice };
+            return new RpcException(Address, StatusCode.Unavailable, failure.Detail, failure.Origin, cause)
+            {
+                Method = method,
+                Advice = failure.Advice,
+                // A call that was told while it waited may have got a connection in that very moment.
+                ServerMayHaveActed = state.ConnectFailure is not null && state.Taken,
+            };
         }
         if (cause is OperationCanceledException)
             return TimedOut(method, state, timeout, cause);
