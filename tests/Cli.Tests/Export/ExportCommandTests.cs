@@ -1,0 +1,233 @@
+using System.Text;
+using Cli.Tests.Golden;
+using TheThingsStack.Errors;
+
+namespace Cli.Tests.Export;
+
+public sealed class ExportCommandTests
+{
+    [Fact]
+    public async Task A_run_writes_lines_to_stdout_and_ends_with_a_summary_on_stderr()
+    {
+        var network = new FakeNetwork { DecidedByDefault = ["sessions are exported"] };
+        network.Reject("bad", Failure.Named("source/fake", "no_keys", "the device has no keys"));
+        var result = await Run(network, "fake", "device", "dev1", "bad", "dev1", "abp1", "--app-id=app").RunAsync();
+        Assert.Equal(1, result.ExitCode);
+        Assert.Equal(["dev1", "abp1"], result.Output.TrimEnd('\n').Split('\n').Select(l => l.Split('"')[5]));
+        Assert.Equal(["dev1"], network.Retired);
+        Assert.Equal(
+            """
+            Error: error:go.thethings.network/lorawan-stack-migrate/pkg/export:export (export device `bad`)
+            error:go.thethings.network/lorawan-stack-migrate/pkg/export:export (export device `bad`)
+                device_id=bad
+            --- error:go.thethings.network/lorawan-stack-migrate/pkg/source/fake:no_keys (the device has no keys)
+            Summary
+              exported          2  of 4
+              skipped           1  named more than once
+              rejected          1
+              retired           1
+            Decided by default:
+              - sessions are exported
+            Why devices failed:
+                  1  no_keys: the device has no keys
+                     bad
+            Needs a person:
+                  1  abp_left_running: an ABP device is left running
+                     delete it there
+                     abp1
+            Next:
+              solve what is listed above at the source, then run the same command for those devices:
+              ttn-lw-migrate fake device dev1 bad dev1 abp1 --app-id=app > more-devices.json
+
+            """,
+            result.Error);
+    }
+
+    [Fact]
+    public async Task A_clean_dry_run_changes_nothing_and_says_the_real_command_without_the_secret()
+    {
+        var network = new FakeNetwork { Devices = ["dev1"] };
+        var result = await Run(network, "--dry-run", "fake", "application", "my app", "--key", "hush-hush", "--key=hush-hush", "--app-id=app").RunAsync();
+        Assert.Equal(0, result.ExitCode);
+        Assert.Empty(network.Retired);
+        Assert.Contains("retired           0  dry run: nothing was changed at fake\n", result.Error, StringComparison.Ordinal);
+        Assert.EndsWith("Next:\n  ttn-lw-migrate fake application 'my app' --key '***' --key='***' --app-id=app > devices.json\n", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("hush-hush", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Fail_fast_stops_at_the_first_device_that_fails()
+    {
+        var network = new FakeNetwork();
+        network.Reject("bad", new Failure("broken"));
+        var result = await Run(network, "fake", "device", "--app-id=app", "--fail-fast", "bad", "dev2").RunAsync();
+        Assert.Equal((1, ""), (result.ExitCode, result.Output));
+        Assert.Contains("not reached       1\n", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Output_that_cannot_be_written_leaves_every_key_alone()
+    {
+        var network = new FakeNetwork();
+        using var full = new RefusingStream("No space left on device");
+        var result = await new CliRun("fake", "device", "--app-id=app", "dev1", "dev2") { Sources = [network.Define()], Output = full }.RunAsync();
+        Assert.Equal(1, result.ExitCode);
+        Assert.Empty(network.Retired);
+        Assert.StartsWith("Error: cannot write the line of device `dev1`: No space left on device\n", result.Error, StringComparison.Ordinal);
+        Assert.Contains("Summary (stopped before the end)\n", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_first_ctrl_c_finishes_the_device_in_hand_and_says_how_to_go_on()
+    {
+        CliRun? run = null;
+        var network = new FakeNetwork
+        {
+            OnRetire = _ =>
+            {
+                run!.Interrupt();
+                return Task.CompletedTask;
+            },
+        };
+        run = Run(network, ["fake", "device", "--app-id=app", .. Enumerable.Range(1, 100).Select(n => $"dev{n}")]);
+        var result = await run.RunAsync();
+        Assert.Equal(1, result.ExitCode);
+        Assert.Equal(network.Retired.Count, result.Output.Count(c => c == '\n'));
+        Assert.InRange(network.Retired.Count, 1, 20);
+        Assert.Contains("Interrupted: finishing the devices in hand. Press Ctrl-C again to stop at once.\n", result.Error, StringComparison.Ordinal);
+        Assert.Contains("Summary (interrupted)\n", result.Error, StringComparison.Ordinal);
+        Assert.Contains("Next:\n  run the same command again, into another file:\n", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_second_ctrl_c_stops_at_once()
+    {
+        CliRun? run = null;
+        var never = new TaskCompletionSource();
+        var network = new FakeNetwork
+        {
+            OnRetire = _ =>
+            {
+                run!.Interrupt();
+                run.Interrupt();
+                return never.Task;
+            },
+        };
+        run = Run(network, "fake", "device", "--app-id=app", "dev1");
+        var result = await run.RunAsync();
+        Assert.Equal(1, result.ExitCode);
+        Assert.EndsWith(
+            "Stopped at once. The last lines of the file may be of devices that are still alive at fake: look there before you import them.\n",
+            result.Error,
+            StringComparison.Ordinal);
+        never.SetResult();
+    }
+
+    [Fact]
+    public async Task A_bug_says_so_in_one_line_and_shows_where_only_with_verbose()
+    {
+        var network = new FakeNetwork { OnRead = _ => throw new InvalidOperationException("index out of\nluck") };
+        var quiet = await Run(network, "fake", "device", "--app-id=app", "dev1").RunAsync();
+        Assert.Equal(1, quiet.ExitCode);
+        Assert.StartsWith("Error: this is a bug in ttn-lw-migrate ", quiet.Error, StringComparison.Ordinal);
+        Assert.Contains("InvalidOperationException: index out of luck", quiet.Error, StringComparison.Ordinal);
+        Assert.EndsWith(" (run with --verbose for details)\n", quiet.Error, StringComparison.Ordinal);
+        Assert.Equal(1, quiet.Error.Count(c => c == '\n'));
+        var verbose = await Run(network, "fake", "device", "--app-id=app", "--verbose", "dev1").RunAsync();
+        Assert.Contains("   at Cli.Tests.", verbose.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ids_come_from_standard_input_when_there_are_no_arguments_and_a_terminal_is_told()
+    {
+        var network = new FakeNetwork();
+        var result = await new CliRun("fake", "device", "--app-id=app")
+        {
+            Sources = [network.Define()],
+            Input = Encoding.UTF8.GetBytes("\uFEFFdev1\r\n\r\n dev2 "),
+            InputIsTerminal = true,
+        }.RunAsync();
+        Assert.Equal(0, result.ExitCode);
+        Assert.Equal(["dev1", "dev2"], network.Retired.Order(StringComparer.Ordinal));
+        Assert.StartsWith("note: no IDs given: type one device ID per line, and Ctrl-", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Arguments_win_over_standard_input_and_empty_ones_are_skipped()
+    {
+        var network = new FakeNetwork();
+        var result = await new CliRun("fake", "device", "--app-id=app", "", "dev2") { Sources = [network.Define()], Input = "dev1\n"u8.ToArray() }.RunAsync();
+        Assert.Equal(0, result.ExitCode);
+        Assert.Equal(["dev2"], network.Retired);
+    }
+
+    [Fact]
+    public async Task An_empty_list_is_no_error()
+    {
+        Assert.Equal(
+            new CliResult(0, "", "note: no IDs on standard input, nothing to export\n"),
+            await Run(new FakeNetwork(), "fake", "device", "--app-id=app").RunAsync());
+    }
+
+    [Fact]
+    public async Task A_word_after_a_switch_and_a_variable_that_only_looks_on_are_pointed_out()
+    {
+        var result = await new CliRun("fake", "device", "--app-id=app", "--dry-run", "false")
+        {
+            Sources = [new FakeNetwork().Define()],
+            Variables = new Dictionary<string, string> { ["FAKE_SESSION"] = "1" },
+        }.RunAsync();
+        Assert.StartsWith(
+            "note: --dry-run does not take the next word: it is on, and \"false\" is an argument; write --dry-run=false\n"
+            + "note: FAKE_SESSION=\"1\" counts as off: only \"true\" is on\n",
+            result.Error,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task On_a_terminal_a_line_shows_count_rate_and_time_left_and_is_removed_at_the_end()
+    {
+        var clock = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        var network = new FakeNetwork
+        {
+            OnRetire = _ =>
+            {
+                clock.Advance(TimeSpan.FromSeconds(2));
+                return Task.CompletedTask;
+            },
+        };
+        var result = await new CliRun(["fake", "device", "--app-id=app", .. Enumerable.Range(1, 40).Select(n => $"dev{n}")])
+        {
+            Sources = [network.Define()],
+            ErrorIsTerminal = true,
+            Clock = clock,
+        }.RunAsync();
+        Assert.Matches(@"\r\u001b\[K\d+ of 40 devices \(\d+ %\), \d+\.\d/s, about \d+ s to go", result.Error);
+        Assert.Contains("\r\u001b[KSummary\n", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(0, null, 0, 0, "0 devices")]
+    [InlineData(1200, 40000, 0, 245, "1200 of 40000 devices (3 %), 4.9/s, about 2 h 12 min to go")]
+    [InlineData(10, 20, 3, 10, "10 of 20 devices (50 %), 1.0/s, about 10 s to go, 3 failed")]
+    [InlineData(20, 20, 0, 10, "20 of 20 devices (100 %), 2.0/s")]
+    [InlineData(10, 6000, 0, 10, "10 of 6000 devices (0 %), 1.0/s, about 1 h 39 min to go")]
+    [InlineData(10, 3000, 0, 10, "10 of 3000 devices (0 %), 1.0/s, about 50 min to go")]
+    public void Progress_reads_so(int done, int? total, int failed, int seconds, string text) =>
+        Assert.Equal(text, Cli.Output.ExportProgress.Describe(done, total, failed, TimeSpan.FromSeconds(seconds)));
+
+    [Fact]
+    public async Task Failures_of_one_reason_are_printed_in_full_a_few_times_then_in_one_line_each()
+    {
+        var network = new FakeNetwork();
+        var ids = Enumerable.Range(1, 60).Select(n => $"bad{n}").ToList();
+        foreach (var id in ids)
+            network.Reject(id, Failure.Named("source/fake", "no_keys", "the device has no keys"));
+        var result = await Run(network, ["fake", "device", "--app-id=app", .. ids]).RunAsync();
+        Assert.Equal(Cli.Output.ExportProgress.DetailedPerReason, result.Error.Split("    device_id=").Length - 1);
+        Assert.All(ids, id => Assert.Contains($"(export device `{id}`)", result.Error, StringComparison.Ordinal));
+        Assert.Contains(" and 10 more\n", result.Error, StringComparison.Ordinal);
+    }
+
+    private static CliRun Run(FakeNetwork network, params string[] words) => new(words) { Sources = [network.Define()] };
+}
