@@ -497,6 +497,8 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
             {
                 if (i > 0)
                     output.Byte((byte)',');
+                trail.Enter(depth, field: null);
+                trail.EnterName(depth, entries[i].KeyStart, entries[i].KeyLength);
                 Text(wire.Slice(entries[i].KeyStart, entries[i].KeyLength), standard: true);
                 output.Byte((byte)':');
                 if (entries[i].Value < 0)
@@ -554,6 +556,7 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
     private void StructList(ref int at, int depth)
     {
         CheckDepth(depth);
+        trail.Leave(depth);
         output.Byte((byte)'[');
         var length = (int)wire.Varint(ref at);
         var first = true;
