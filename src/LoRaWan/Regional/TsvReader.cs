@@ -77,9 +77,10 @@ internal ref struct TsvReader
 
     private ReadOnlySpan<char> NextLine()
     {
+        // Every line of a table ends in LF, the last one too.
         var end = rest.IndexOf('\n');
-        var next = end < 0 ? rest : rest[..end];
-        rest = end < 0 ? default : rest[(end + 1)..];
+        var next = rest[..end];
+        rest = rest[(end + 1)..];
         return next;
     }
 }

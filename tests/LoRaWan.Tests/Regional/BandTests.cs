@@ -115,6 +115,7 @@ public sealed class BandTests
         PhyVersion[] versions = [PhyVersion.Unknown, .. PhyVersion.All];
         var missing = Band.Ids.SelectMany(id => versions.Select(version => (id, version))).Where(p => !existing.Contains((p.id, p.version.Name))).ToList();
         Assert.Equal(19, Band.Ids.Length);
+        Assert.Equal(Band.Ids.Order(StringComparer.Ordinal), Band.Ids.AsEnumerable());
         Assert.Equal(73 + 19, missing.Count);
         Assert.All(missing, pair => Assert.False(Band.TryGet(pair.id, pair.version, out _)));
     }

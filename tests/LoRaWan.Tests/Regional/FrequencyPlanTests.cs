@@ -187,7 +187,25 @@ public sealed class FrequencyPlanTests
     [Fact]
     public void A_plan_that_sets_everything_takes_nothing_from_its_base()
     {
-        var other = new FrequencyPlan { Id = "BASE", BandId = "US_902_928", UplinkChannels = [Wide], DwellTime = new(true, true, TimeSpan.FromSeconds(3)) };
+        var other = new FrequencyPlan
+        {
+            Id = "BASE",
+            BandId = "US_902_928",
+            BaseFrequencyMegahertz = 915,
+            UplinkChannels = [Wide],
+            DownlinkChannels = [Wide],
+            LoRaStandardChannel = new(Wide.Frequency, Wide.MaxDataRate),
+            FskChannel = new(Wide.Frequency, Wide.MaxDataRate),
+            Rx2Frequency = Wide.Frequency,
+            Rx2DataRate = Wide.MaxDataRate,
+            PingSlotFrequency = Wide.Frequency,
+            PingSlotDataRate = Wide.MaxDataRate,
+            MaxEirpDbm = 30,
+            DwellTime = new(true, true, TimeSpan.FromSeconds(3)),
+            TimeOffAir = new(0.9f, TimeSpan.FromSeconds(9)),
+            ListenBeforeTalk = new(-70, 4, TimeSpan.FromSeconds(5)),
+            SubBands = [new(Wide.Frequency, Wide.Frequency, null, null)],
+        };
         Assert.Equal(Full, Full.Over(other));
     }
 
@@ -242,6 +260,15 @@ public sealed class FrequencyPlanTests
         Assert.Equal(new(FrequencyPlanFaultKind.NoDwellTimeDuration, 0), plan.FindFault());
         Assert.Null((plan with { DwellTime = new(true, true, TimeSpan.FromSeconds(1)) }).FindFault());
         Assert.Null((plan with { DownlinkChannels = [Wide with { DwellTime = new ChannelDwellTime(false, null) }] }).FindFault());
+    }
+
+    [Fact]
+    public void A_plan_of_which_only_the_ID_is_known_has_empty_texts_and_lists()
+    {
+        var plan = new FrequencyPlan { Id = "X" };
+        Assert.Equal(("", "", ""), (plan.Name, plan.Description, plan.BandId));
+        Assert.True(plan.UplinkChannels.IsEmpty && plan.DownlinkChannels.IsEmpty && plan.SubBands.IsEmpty && plan.CountryCodes.IsEmpty);
+        Assert.Empty(new FrequencyPlans([plan]).AliasesOf("X"));
     }
 
     private static Channel Wide => new(new Frequency(903_000_000), new DataRateIndex(4), new DataRateIndex(4));

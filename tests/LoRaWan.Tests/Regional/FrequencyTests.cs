@@ -26,4 +26,13 @@ public sealed class FrequencyTests
         bool[] dataRates = [x < y, x > y, x <= y, x >= y, x.CompareTo(y) < 0];
         return expected.SequenceEqual(frequencies) && expected.SequenceEqual(dataRates);
     }
+
+    [Fact]
+    public void Equal_frequencies_are_neither_lower_nor_higher()
+    {
+        var (a, b) = (new Frequency(868_100_000), Frequency.FromMegahertz(868.1m));
+        Assert.Equal([false, false, true, true], new[] { a < b, a > b, a <= b, a >= b });
+        var (x, y) = (new DataRateIndex(5), new DataRateIndex(5));
+        Assert.Equal([false, false, true, true], new[] { x < y, x > y, x <= y, x >= y });
+    }
 }
