@@ -13,6 +13,9 @@ namespace Migration;
 /// </summary>
 public sealed class Exporter(IDeviceSource source, ExportOptions options)
 {
+    /// <summary>Devices whose list is kept between counting and reading.</summary>
+    private const int Few = 2000;
+
     private readonly Tally tally = new();
     private readonly HashSet<UInt128> writtenIds = [];
     private readonly ArrayBufferWriter<byte> line = new(4096);
@@ -34,13 +37,11 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
         int? total = null;
         try
         {
-            await foreach (var device in ReferencesAsync(request, stop.Token))
-                census.Add(device);
-            census.Close();
+            var references = await CountAsync(request, stop.Token);
             total = census.Count;
             progress?.Report(new ExportEvent.Counted(census.Count));
 
-            var candidates = ReferencesAsync(request, stop.Token).InOrderAsync(Math.Max(1, options.Concurrency), PrepareAsync, stop.Token);
+            var candidates = references.InOrderAsync(Math.Max(1, options.Concurrency), PrepareAsync, stop.Token);
             await foreach (var candidate in candidates)
             {
                 await TakeAsync(candidate, output, stop.Token);
@@ -61,6 +62,22 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
                 await FinishRetirementAsync();
         }
         return Summarize(total, interrupt.IsCancellationRequested);
+    }
+
+    /// <summary>Looks at all IDs. A run of few devices keeps what the list told; a larger one lists again, so that memory does not grow with it.</summary>
+    private async Task<IAsyncEnumerable<DeviceReference>> CountAsync(ExportRequest request, CancellationToken cancellation)
+    {
+        var few = new List<DeviceReference>();
+        await foreach (var device in ReferencesAsync(request, cancellation))
+        {
+            census.Add(device);
+            if (census.Count <= Few)
+                few.Add(device);
+            else if (few.Count > 0)
+                few = [];
+        }
+        census.Close();
+        return census.Count <= Few ? few.ToAsyncEnumerable() : ReferencesAsync(request, cancellation);
     }
 
     private async IAsyncEnumerable<DeviceReference> ReferencesAsync(ExportRequest request, [EnumeratorCancellation] CancellationToken cancellation)
