@@ -60,7 +60,7 @@ public static class DeviceNaming
         return null;
     }
 
-    /// <summary>A nearby ID that The Things Stack accepts: lower case letters and digits, single dashes inside, 3 to 36 characters.</summary>
+    /// <summary>A nearby ID that The Things Stack accepts: lower case letters and digits, at least three of them, single dashes inside, at most 36 characters.</summary>
     public static string Propose(string id)
     {
         var text = new StringBuilder(id.Length);
@@ -73,8 +73,10 @@ public static class DeviceNaming
         }
         while (text.Length > 0 && text[^1] == '-')
             text.Length--;
-        if (text.Length < 3)
-            text.Insert(0, text.Length == 0 ? "device" : "dev-");
+        if (text.Length == 0)
+            text.Append("device");
+        else if (text.ToString().Count(c => c != '-') < 3)
+            text.Insert(0, "dev-");
         if (text.Length <= MaxLength)
             return text.ToString();
         // Cut IDs that differ only at the end must stay apart: the end says which device it was.

@@ -72,8 +72,8 @@ internal static class FieldRules
 
     private static string Advice(string id, FieldViolation violation) => violation.Field switch
     {
-        "ids.device_id" => $"The Things Stack wants 3 to 36 lower case letters, digits and single dashes; `{DeviceNaming.Propose(id)}` would do. Register the device under that ID at the source, or use --dev-id-prefix",
-        "ids.application_ids.application_id" => "The Things Stack wants 3 to 36 lower case letters, digits and single dashes; name the application so",
+        "ids.device_id" => $"The Things Stack wants at most 36 lower case letters, digits and single dashes, with at least 3 letters or digits; `{DeviceNaming.Propose(id)}` would do. Register the device under that ID at the source, or use --dev-id-prefix",
+        "ids.application_ids.application_id" => "The Things Stack wants at most 36 lower case letters, digits and single dashes, with at least 3 letters or digits; name the application so",
         _ => $"change `{violation.Field}` at the source and export the device again",
     };
 }
