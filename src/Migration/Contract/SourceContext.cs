@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using TheThingsStack.FrequencyPlans;
 
 namespace Migration;
 
@@ -11,6 +12,9 @@ public delegate void Entropy(Span<byte> bytes);
 /// <param name="Log">Debug and progress lines of the source; never gets a secret.</param>
 public sealed record SourceContext(TimeProvider Clock, Entropy Entropy, ILogger Log)
 {
+    /// <summary>Where frequency plans come from. Default: the plans compiled in, no network access.</summary>
+    public IFrequencyPlanStore FrequencyPlans { get; init; } = EmbeddedFrequencyPlanStore.Instance;
+
     /// <summary>Gives an environment variable or null, e.g. HTTPS_PROXY. Default: none is set.</summary>
     public Func<string, string?> Environment { get; init; } = static _ => null;
 }

@@ -1,8 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Text;
 using Google.Protobuf;
 using Migration;
 using TheThingsStack.Errors;
+using TheThingsStack.FrequencyPlans;
 using V2Device = Sources.TtnV2.Api.Handler.Device;
 
 namespace Sources.TtnV2;
@@ -31,6 +31,9 @@ internal sealed class TtnV2Device : SourceDevice
     /// <summary>True when the record came with the frame counters: Get has them, List does not (facts/ttnv2.md section 3.4).</summary>
     public bool HasCounters { get; }
 
+    /// <summary>Plan for its MAC state; set by the source when it reads a device that goes with its session.</summary>
+    public FrequencyPlanResult Plan { get; set; }
+
     /// <summary>True when the record can be decoded.</summary>
     [MemberNotNullWhen(true, nameof(Value))]
     [MemberNotNullWhen(false, nameof(Problem))]
@@ -57,50 +60,30 @@ internal sealed class TtnV2Device : SourceDevice
         }
         catch (InvalidProtocolBufferException e)
         {
-            return Invalid("the record cannot be decoded", e.Message);
+            return Invalid(
+                e.Message.Contains("UTF-8", StringComparison.Ordinal) ? "a text of the device (description or attribute) is not UTF-8" : "the record cannot be decoded",
+                "grpc: failed to unmarshal the received message: " + e.Message);
         }
-        return TextProblem(value, record.Span) ?? LengthProblem(value);
+        return LengthProblem(value);
     }
-
-    /// <summary>The decoder puts U+FFFD where bytes are not UTF-8; a text that has one must be in the record as it stands.</summary>
-    private static Failure? TextProblem(V2Device device, ReadOnlySpan<byte> record)
-    {
-        if (!IsText(device.DevId, record))
-            return NotText("dev_id");
-        if (!IsText(device.Description, record))
-            return NotText("description");
-        foreach (var (key, text) in device.Attributes)
-        {
-            if (!IsText(key, record))
-                return NotText("attributes");
-            if (!IsText(text, record))
-                return NotText($"attributes[{key}]");
-        }
-        return null;
-    }
-
-    private static bool IsText(string text, ReadOnlySpan<byte> record) =>
-        !text.Contains('\uFFFD', StringComparison.Ordinal) || record.IndexOf(Encoding.UTF8.GetBytes(text)) >= 0;
 
     private static Failure? LengthProblem(V2Device device)
     {
         if (device.LorawanDevice is not { } lorawan)
             return null;
-        return Length("dev_eui", lorawan.DevEui, 8, "EUI64")
-            ?? Length("app_eui", lorawan.AppEui, 8, "EUI64")
-            ?? Length("dev_addr", lorawan.DevAddr, 4, "DevAddr")
-            ?? Length("nwk_s_key", lorawan.NwkSKey, 16, "AES128Key")
-            ?? Length("app_s_key", lorawan.AppSKey, 16, "AES128Key")
-            ?? Length("app_key", lorawan.AppKey, 16, "AES128Key");
+        return Length("dev_eui", lorawan.DevEui, lorawan.DevEui.Length > 0, 8, "EUI64")
+            ?? Length("app_eui", lorawan.AppEui, lorawan.AppEui.Length > 0, 8, "EUI64")
+            ?? Length("dev_addr", lorawan.DevAddr, lorawan.HasDevAddr, 4, "DevAddr")
+            ?? Length("nwk_s_key", lorawan.NwkSKey, lorawan.HasNwkSKey, 16, "AES128Key")
+            ?? Length("app_s_key", lorawan.AppSKey, lorawan.HasAppSKey, 16, "AES128Key")
+            ?? Length("app_key", lorawan.AppKey, lorawan.HasAppKey, 16, "AES128Key");
     }
 
-    private static Failure? Length(string field, ByteString value, int length, string type) =>
-        value.Length == 0 || value.Length == length
+    /// <summary>A field that is there but empty is as wrong as one that is too short (facts/ttnv2.md section 3.3).</summary>
+    private static Failure? Length(string field, ByteString value, bool present, int length, string type) =>
+        !present || value.Length == length
             ? null
             : Invalid($"`{field}` has {value.Length} bytes instead of {length}", $"grpc: failed to unmarshal the received message: ttn/core: Invalid length for {type}");
-
-    private static Failure NotText(string field) =>
-        Invalid($"`{field}` is not UTF-8 text", "grpc: failed to unmarshal the received message: string field contains invalid UTF-8");
 
     private static Failure Invalid(string message, string cause) =>
         Failure.Named("source/ttnv2", "invalid_record", message) with

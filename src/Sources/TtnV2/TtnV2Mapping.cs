@@ -4,6 +4,8 @@ using Google.Protobuf.WellKnownTypes;
 using Migration;
 using TheThingsStack.Api;
 using TheThingsStack.Errors;
+using TheThingsStack.FrequencyPlans;
+using TheThingsStack.Mac;
 using LoRaWanDevice = Sources.TtnV2.Api.LoRaWan.Device;
 using V2Device = Sources.TtnV2.Api.Handler.Device;
 
@@ -18,11 +20,8 @@ internal sealed record TtnV2MappingOptions(string FrequencyPlanId, bool WithSess
 /// <summary>What a session needs from outside the record.</summary>
 /// <param name="KeyId">Session key ID, 16 bytes; a new one for each device.</param>
 /// <param name="StartedAt">Start of the session: V2 does not know it, so the time of the export.</param>
-/// <param name="MacState">Gives the MAC state of the mapped device, or why it can have none.</param>
-internal sealed record TtnV2SessionContext(Func<ByteString> KeyId, DateTimeOffset StartedAt, MacStateBuilder MacState);
-
-/// <summary>Gives the MAC state of a device whose network has brought it to its plan with an RX1 delay of 1 s, or why it can have none.</summary>
-internal delegate (MACState? State, Failure? Failure) MacStateBuilder(EndDevice device);
+/// <param name="Plan">The frequency plan, or why there is none.</param>
+internal sealed record TtnV2SessionContext(Func<ByteString> KeyId, DateTimeOffset StartedAt, FrequencyPlanResult Plan);
 
 /// <summary>
 /// A device of The Things Network V2 as an end device of The Things Stack (facts/ttnv2.md section 4, with the defects of section 6
@@ -173,9 +172,10 @@ internal static class TtnV2Mapping
     private static Failure? AddSession(
         EndDevice mapped, LoRaWanDevice lorawan, TtnV2MappingOptions options, TtnV2SessionContext context, List<Note> notes)
     {
-        var (state, failure) = context.MacState(mapped);
-        if (state is null)
-            return failure!;
+        if (context.Plan.Plan is not { } plan)
+            return context.Plan.Failure;
+        if (!MacStateBuilder.TryBuildSettled(mapped, plan, RxDelay._1, out var state, out var failure))
+            return failure;
         mapped.MacState = state;
         mapped.Session = new Session
         {
@@ -195,8 +195,8 @@ internal static class TtnV2Mapping
         {
             mapped.Session.Keys.SessionKeyId = context.KeyId();
             notes.Add(new Note(SessionKept, "goes with its session"));
-            if (Rx2Differs(state, options.FrequencyPlanId) is { } note)
-                notes.Add(note);
+            if (BandVersions.TryGet(plan, mapped.LorawanPhyVersion, out var band, out _) && TtnV2PlanFit.NoteForJoinedDevice(plan, band) is { } text)
+                notes.Add(new Note("rx2_differs", text));
             return null;
         }
         notes.Add(options.WithSession
@@ -204,21 +204,8 @@ internal static class TtnV2Mapping
             : new Note(AbpLeftRunning, "an ABP device: exported with its session, and left running in V2", NeedsPerson: true));
         mapped.MacSettings.Rx1Delay = new RxDelayValue { Value = RxDelay._1 };
         if (options.ResetsToFrequencyPlan)
-        {
-            mapped.MacSettings.FactoryPresetFrequencies.Add(
-                state.DesiredParameters.Channels.Where(c => c is { EnableUplink: true, UplinkFrequency: > 0 }).Select(c => c.UplinkFrequency));
-        }
+            mapped.MacSettings.FactoryPresetFrequencies.Add(MacStateBuilder.EnabledUplinkFrequencies(state.DesiredParameters));
         return null;
-    }
-
-    /// <summary>V2 told joining devices in EU868 to listen at SF9 in RX2; everywhere else it kept the default of the region.</summary>
-    private static Note? Rx2Differs(MACState state, string plan)
-    {
-        const ulong eu868Rx2 = 869_525_000;
-        return plan.StartsWith("EU_863_870", StringComparison.Ordinal)
-            && (state.CurrentParameters.Rx2Frequency != eu868Rx2 || state.CurrentParameters.Rx2DataRateIndex != DataRateIndex.DataRate3)
-            ? new Note("rx2_differs", $"V2 gave joined devices RX2 at 869.525 MHz, SF9; plan {plan} says another: use EU_863_870_TTN, or expect downlinks in RX1 only until the device joins anew", NeedsPerson: true)
-            : null;
     }
 
     private static void AddLocation(EndDevice mapped, V2Device record, List<Note> notes)

@@ -5,7 +5,6 @@ using Google.Protobuf;
 using Microsoft.Extensions.Logging;
 using Migration;
 using Rpc;
-using TheThingsStack.Api;
 using TheThingsStack.Errors;
 
 namespace Sources.TtnV2;
@@ -79,12 +78,18 @@ public sealed partial class TtnV2Source : IDeviceSource
             return listed;
         if (TtnV2Options.Typed(device.Id) is { } problem)
             throw new FailureException(Failure.Named("source/ttnv2", "invalid_device_id", $"device ID {problem}"));
-        return await WatchAsync(() => Client(device.Application).GetAsync(device.Id, cancellation));
+        var fresh = await WatchAsync(() => Client(device.Application).GetAsync(device.Id, cancellation));
+        if (TtnV2Mapping.NeedsCounters(fresh, mapping))
+            fresh.Plan = await context.FrequencyPlans.FindAsync(mapping.FrequencyPlanId, cancellation);
+        return fresh;
     }
 
     /// <inheritdoc/>
-    public MapResult Map(SourceDevice device) =>
-        TtnV2Mapping.Map((TtnV2Device)device, mapping, new TtnV2SessionContext(NewSessionKeyId, context.Clock.GetUtcNow(), MacState));
+    public MapResult Map(SourceDevice device)
+    {
+        var read = (TtnV2Device)device;
+        return TtnV2Mapping.Map(read, mapping, new TtnV2SessionContext(NewSessionKeyId, context.Clock.GetUtcNow(), read.Plan));
+    }
 
     /// <inheritdoc/>
     public async Task RetireAsync(SourceDevice device, RetireScope scope, CancellationToken cancellation)
@@ -133,9 +138,6 @@ public sealed partial class TtnV2Source : IDeviceSource
         context.Entropy(id);
         return ByteString.CopyFrom(id);
     }
-
-    private (MACState? State, Failure? Failure) MacState(EndDevice device) =>
-        (null, Failure.Named("source/ttnv2", "no_mac_state", "the device needs a MAC state for its session, and MAC states come with part 2"));
 
     [LoggerMessage(LogLevel.Information, "application {Application} is read with the access key given for {Configured}")]
     private static partial void LogOtherApplication(ILogger log, string application, string configured);

@@ -7,7 +7,13 @@ internal sealed class EventList : IProgress<ExportEvent>
 {
     public List<ExportEvent> Events { get; } = [];
 
-    public void Report(ExportEvent value) => Events.Add(value);
+    public Action<ExportEvent> Reported { get; set; } = _ => { };
+
+    public void Report(ExportEvent value)
+    {
+        Events.Add(value);
+        Reported(value);
+    }
 
     public IEnumerable<T> Of<T>()
         where T : ExportEvent => Events.OfType<T>();

@@ -1,13 +1,12 @@
 using Google.Protobuf;
 using Migration;
 using Sources.TtnV2;
-using TheThingsStack.Api;
-using TheThingsStack.Errors;
+using TheThingsStack.FrequencyPlans;
 
 namespace Sources.Tests.TtnV2;
 
 /// <summary>V2 records at hand in place of a V2 cluster: the mapping and the path of a device without a network.</summary>
-internal sealed class RecordSource(TtnV2MappingOptions options, MacStateBuilder macStates) : IDeviceSource
+internal sealed class RecordSource(TtnV2MappingOptions options) : IDeviceSource
 {
     private readonly Dictionary<string, TtnV2Device> devices = new(StringComparer.Ordinal);
 
@@ -31,7 +30,7 @@ internal sealed class RecordSource(TtnV2MappingOptions options, MacStateBuilder 
     public MapResult Map(SourceDevice device) => TtnV2Mapping.Map(
         (TtnV2Device)device,
         options,
-        new TtnV2SessionContext(() => ByteString.CopyFrom(new byte[16]), DateTimeOffset.UnixEpoch.AddDays(20_000), macStates));
+        new TtnV2SessionContext(() => ByteString.CopyFrom(new byte[16]), DateTimeOffset.UnixEpoch.AddDays(20_000), EmbeddedFrequencyPlanStore.Find(options.FrequencyPlanId)));
 
     public Task RetireAsync(SourceDevice device, RetireScope scope, CancellationToken cancellation)
     {
@@ -40,13 +39,4 @@ internal sealed class RecordSource(TtnV2MappingOptions options, MacStateBuilder 
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-
-    /// <summary>What the state looks like does not matter to most tests.</summary>
-    public static (MACState? State, Failure? Failure) SomeState(EndDevice device)
-    {
-        var channel = new MACParameters.Types.Channel { UplinkFrequency = 868_100_000, DownlinkFrequency = 868_100_000, EnableUplink = true };
-        var parameters = new MACParameters { Rx2Frequency = 869_525_000, Rx2DataRateIndex = DataRateIndex.DataRate3 };
-        parameters.Channels.Add(channel);
-        return (new MACState { CurrentParameters = parameters, DesiredParameters = parameters.Clone(), LorawanVersion = MACVersion.MacV102 }, null);
-    }
 }

@@ -5,6 +5,7 @@ using Migration;
 using Sources.TtnV2;
 using Testing;
 using TheThingsStack.Errors;
+using TheThingsStack.Validation;
 using Xunit.Abstractions;
 using V2Device = Sources.TtnV2.Api.Handler.Device;
 
@@ -25,7 +26,7 @@ public sealed class TtnV2ExportGoldenTests(ITestOutputHelper output)
         var options = new TtnV2MappingOptions(plan, given.GetProperty("with_session").GetBoolean(), given.GetProperty("resets_to_frequency_plan").GetBoolean());
         var id = row.Text("requested_dev_id")!;
         var record = Convert.FromBase64String(row.Text("record")!);
-        await using var source = new RecordSource(options, TestMacStates.ForPlan(plan));
+        await using var source = new RecordSource(options);
         source.Add(application, id, record);
         using var lines = new MemoryStream();
         var events = new EventList();
@@ -44,7 +45,46 @@ public sealed class TtnV2ExportGoldenTests(ITestOutputHelper output)
             return rejected is not null ? "rejected: " + Stack(rejected) : Compare(row, expected, defects, record, lines, events);
         if (rejected is null)
             return "exported, but the Go tool says " + row.Text("error");
-        return CompareError(row, rejected);
+        return CompareError(row, rejected) is not { } difference || BreaksTheRecordedRuleToo(source, given, id, row, rejected) ? null : difference;
+    }
+
+    /// <summary>A device that breaks several rules: the Go tool checks in random order, ours in the order of the fields.</summary>
+    private static bool BreaksTheRecordedRuleToo(RecordSource source, JsonElement given, string id, GoldenRow row, Failure rejected)
+    {
+        if (rejected.Name != "invalid_fields")
+            return false;
+        var device = ((MapResult.Mapped)source.Map(source.ReadAsync(source.Refer(id), CancellationToken.None).GetAwaiter().GetResult())).Device;
+        DeviceNaming.Rename(device, new ExportOptions { DeviceIdPrefix = given.GetProperty("dev_id_prefix").GetString()! }, []);
+        while (DeviceValidator.Validate(device) is { } violation)
+        {
+            var field = violation.Field[(violation.Field.StartsWith("attributes", StringComparison.Ordinal) ? 0 : violation.Field.LastIndexOf('.') + 1)..];
+            if (row.Text("error") == $"error:pkg/errors:validation (invalid `{field}`: {violation.Reason})")
+                return true;
+            switch (violation.Field.Split('[', '.')[0])
+            {
+                case "attributes":
+                    device.Attributes.Remove(violation.Field == "attributes" ? device.Attributes.Keys.First() : violation.Field["attributes[".Length..^1]);
+                    break;
+                case "locations" when field == "latitude":
+                    device.Locations["user"].Latitude = 0;
+                    break;
+                case "locations":
+                    device.Locations["user"].Longitude = 0;
+                    break;
+                case "ids" when field == "device_id":
+                    device.Ids.DeviceId = "good-id";
+                    break;
+                case "ids":
+                    device.Ids.ApplicationIds.ApplicationId = "good-app";
+                    break;
+                case "description":
+                    device.Description = "";
+                    break;
+                default:
+                    return false;
+            }
+        }
+        return false;
     }
 
     /// <summary>Which rejections the defect table asks for; null when it asks for none.</summary>
@@ -99,8 +139,10 @@ public sealed class TtnV2ExportGoldenTests(ITestOutputHelper output)
         if (defects.Contains("D20-float-widened"))
         {
             var user = want["locations"]!["user"]!;
-            user["latitude"] = JsonNode.Parse(Shortest(device.Latitude));
-            user["longitude"] = JsonNode.Parse(Shortest(device.Longitude));
+            if (user["latitude"] is not null)
+                user["latitude"] = JsonNode.Parse(Shortest(device.Latitude));
+            if (user["longitude"] is not null)
+                user["longitude"] = JsonNode.Parse(Shortest(device.Longitude));
         }
         if (defects.Contains("D20-altitude-lost"))
             want["locations"] = new JsonObject { ["user"] = new JsonObject { ["altitude"] = device.Altitude, ["source"] = "SOURCE_REGISTRY" } };
@@ -139,14 +181,19 @@ public sealed class TtnV2ExportGoldenTests(ITestOutputHelper output)
                     return $"{path}: {g.Count} items, should be {w.Count}";
                 return Enumerable.Range(0, w.Count).Select(i => Difference(w[i], g[i], $"{path}[{i}]")).FirstOrDefault(d => d is not null);
             case (JsonValue w, JsonValue g) when w.GetValueKind() == JsonValueKind.Number && g.GetValueKind() == JsonValueKind.Number:
-                return w.GetValue<double>().Equals(g.GetValue<double>()) ? null : $"{path}: {g.ToJsonString()}, should be {w.ToJsonString()}";
+                return Number(w).Equals(Number(g)) ? null : $"{path}: {g.ToJsonString()}, should be {w.ToJsonString()}";
             default:
                 return JsonNode.DeepEquals(want, got) ? null : $"{path}: {got?.ToJsonString()}, should be {want?.ToJsonString()}";
         }
     }
 
+    private static double Number(JsonValue value) => double.Parse(value.ToJsonString(), CultureInfo.InvariantCulture);
+
     private static string? CompareError(GoldenRow row, Failure rejected)
     {
+        // A record with several faults: the Go tool names the last that it meets, ours refuses first what cannot be mapped.
+        if (rejected.Cause?.Name is { } name && Faults(row).Contains(name))
+            return null;
         if (row.Json.TryGetProperty("error_varies", out _))
         {
             // The Go tool names any one of several bad attributes.
@@ -156,14 +203,28 @@ public sealed class TtnV2ExportGoldenTests(ITestOutputHelper output)
         }
         if (!row.Json.TryGetProperty("error_lines", out var lines))
             return null;
-        if (lines.GetArrayLength() == 1)
+        if (rejected.Cause?.Name == "invalid_record")
         {
             // The Go tool's gRPC refuses the record; ours says which field it is.
-            return Innermost(rejected).ToString() == lines[0].GetString() ? null : Stack(rejected);
+            return Innermost(rejected).ToString() == row.Text("error") ? null : Stack(rejected);
         }
         var want = Groups(lines.EnumerateArray().Select(l => l.GetString()!));
         var got = Groups(Stack(rejected).Split('\n'));
         return want == got ? null : $"\n{got}\n  should be\n{want}";
+    }
+
+    /// <summary>What a record has that cannot be mapped, from the recorder's reading of it.</summary>
+    private static IEnumerable<string> Faults(GoldenRow row)
+    {
+        if (!row.Json.GetProperty("record_json").TryGetProperty("lorawan_device", out var lorawan))
+            yield break;
+        bool Has(string field) => lorawan.TryGetProperty(field, out var value) && value.GetString()!.Length > 0;
+        if (!Has("dev_eui"))
+            yield return Has("app_key") ? "register_on_join_template" : "no_dev_eui";
+        if (!Has("app_key") && !(Has("dev_addr") && Has("nwk_s_key") && Has("app_s_key")))
+            yield return "no_keys";
+        if (row.Json.GetProperty("record_json").TryGetProperty("description", out var text) && text.GetString()!.Contains('\uFFFD', StringComparison.Ordinal))
+            yield return "invalid_record";
     }
 
     /// <summary>The attributes of each error sorted: the Go tool prints them in random order.</summary>
