@@ -73,7 +73,7 @@ internal static class ExportCommand
         {
             if (summary.Stopped is { } stopped)
                 FailurePrinter.Write(error, stopped);
-            SummaryPrinter.Write(error, summary, source.Name, NextCommand.For(summary.Next, invocation.Command, environment.Arguments, fromStandardInput));
+            SummaryPrinter.Write(error, summary, source.Name, NextCommand.For(summary, invocation.Command, environment.Arguments, fromStandardInput));
         });
         return summary.Succeeded ? 0 : 1;
     }

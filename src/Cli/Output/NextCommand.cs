@@ -8,52 +8,62 @@ internal static class NextCommand
 {
     private const string Hidden = "'***'";
 
+    private const int MostIds = 20;
+
     /// <summary>Gives the commands; empty when there is nothing to do.</summary>
-    /// <param name="step">The step.</param>
+    /// <param name="summary">What the run came to.</param>
     /// <param name="command">The command that ran.</param>
     /// <param name="words">Its words.</param>
     /// <param name="fromStandardInput">Whether the IDs came from standard input.</param>
-    public static IReadOnlyList<string> For(NextStep step, Command command, IReadOnlyList<string> words, bool fromStandardInput)
+    public static IReadOnlyList<string> For(ExportSummary summary, Command command, IReadOnlyList<string> words, bool fromStandardInput)
     {
         var input = fromStandardInput ? " < device_ids.txt" : "";
-        return step switch
+        switch (summary.Next)
         {
-            NextStep.RunForReal => [$"{Again(command, words, keepDryRun: false)}{input} > devices.json"],
-            NextStep.SolveAndRunAgain =>
-            [
-                "solve what is listed above at the source, then run the same command for those devices:",
-                $"{Again(command, words, keepDryRun: true)}{input} > more-devices.json",
-            ],
-            NextStep.Continue => ["run the same command again, into another file:", $"{Again(command, words, keepDryRun: true)}{input} > more-devices.json"],
-            NextStep.Import => ["ttn-lw-cli end-devices create --application-id YOUR-APPLICATION < devices.json"],
-            _ => [],
-        };
+            case NextStep.RunForReal:
+                return [$"{Again(command, words, keepDryRun: false)}{input} > devices.json"];
+            case NextStep.SolveAndRunAgain:
+                var failed = summary.Problems.SelectMany(p => p.Devices).Distinct().ToList();
+                return failed.Count <= MostIds
+                    ? ["solve what is listed above, then export those devices:", $"{Again(command, words, keepDryRun: true, failed)} > more-devices.json"]
+                    : ["solve what is listed above, then export those devices; one ID per line:", $"{Again(command, words, keepDryRun: true, [])} < device_ids.txt > more-devices.json"];
+            case NextStep.Continue:
+                return ["run the same command again, into another file:", $"{Again(command, words, keepDryRun: true)}{input} > more-devices.json"];
+            case NextStep.Import:
+                return ["ttn-lw-cli end-devices create --application-id YOUR-APPLICATION < devices.json"];
+            default:
+                return [];
+        }
     }
 
-    private static string Again(Command command, IReadOnlyList<string> words, bool keepDryRun)
+    /// <summary>The command line, with devices in place of its arguments when they are given.</summary>
+    private static string Again(Command command, IReadOnlyList<string> words, bool keepDryRun, IReadOnlyList<string>? devices = null)
     {
         var line = command.Root.Name;
-        var secretFollows = false;
-        foreach (var word in words)
+        var pathLeft = command.Path.Count(c => c == ' ');
+        for (var at = 0; at < words.Count; at++)
         {
-            if (secretFollows)
-            {
-                line += " " + Hidden;
-                secretFollows = false;
-                continue;
-            }
+            var word = words[at];
             var equals = word.IndexOf('=', StringComparison.Ordinal);
             var name = !word.StartsWith("--", StringComparison.Ordinal) ? "" : equals < 0 ? word[2..] : word[2..equals];
-            if (name == Commands.GlobalFlags.DryRun && !keepDryRun)
-                continue;
-            if (name.Length > 0 && command.FindFlag(name) is { Secret: true })
+            if (name.Length == 0)
             {
-                secretFollows = equals < 0;
-                line += equals < 0 ? " " + word : $" --{name}={Hidden}";
+                if (pathLeft-- == 1 && devices is not null)
+                    line += " device";
+                else if (pathLeft >= 0 || devices is null)
+                    line += " " + Shell(word);
                 continue;
             }
-            line += " " + Shell(word);
+            if (name == Commands.GlobalFlags.DryRun && !keepDryRun)
+                continue;
+            var flag = command.FindFlag(name);
+            var secret = flag is { Secret: true };
+            line += " " + (secret && equals >= 0 ? $"--{name}={Hidden}" : Shell(word));
+            if (flag is { Kind: FlagKind.Text } && equals < 0 && ++at < words.Count)
+                line += " " + (secret ? Hidden : Shell(words[at]));
         }
+        foreach (var device in devices ?? [])
+            line += " " + Shell(device);
         return line;
     }
 

@@ -36,8 +36,8 @@ public sealed class ExportCommandTests
                      delete it there
                      abp1
             Next:
-              solve what is listed above at the source, then run the same command for those devices:
-              ttn-lw-migrate fake device dev1 bad dev1 abp1 --app-id=app > more-devices.json
+              solve what is listed above, then export those devices:
+              ttn-lw-migrate fake device --app-id=app bad > more-devices.json
 
             """,
             result.Error);
@@ -53,6 +53,18 @@ public sealed class ExportCommandTests
         Assert.Contains("retired           0  dry run: nothing was changed at fake\n", result.Error, StringComparison.Ordinal);
         Assert.EndsWith("Next:\n  ttn-lw-migrate fake application 'my app' --key '***' --key='***' --app-id=app > devices.json\n", result.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("hush-hush", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task After_an_application_with_failures_the_next_command_names_the_devices_that_failed()
+    {
+        var network = new FakeNetwork { Devices = ["dev1", "bad 1"] };
+        network.Reject("bad 1", new Failure("broken"));
+        var result = await Run(network, "--verbose", "application", "--source", "fake", "--fake.app-id", "app", "app", "--fake.key", "hush-hush").RunAsync();
+        Assert.EndsWith(
+            "  ttn-lw-migrate --verbose device --source fake --fake.app-id app --fake.key '***' 'bad 1' > more-devices.json\n",
+            result.Error,
+            StringComparison.Ordinal);
     }
 
     [Fact]
