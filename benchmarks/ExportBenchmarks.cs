@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Sandbox.Commands;
 using Sandbox.TtnV2;
 
 namespace Benchmarks;
@@ -33,10 +34,11 @@ internal static class ExportBenchmarks
         SampleDevices.AddMany(cluster, "big-app", devices);
         var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
         {
+            UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (var argument in new[] { Tool(), "ttnv2", "application", "big-app", "--dry-run", "--with-session=false", "--discovery-server-insecure" })
+        foreach (var argument in new[] { ToolRun.Program, "ttnv2", "application", "big-app", "--dry-run", "--with-session=false", "--discovery-server-insecure" })
             start.ArgumentList.Add(argument);
         start.Environment["TTNV2_APP_ID"] = "big-app";
         start.Environment["TTNV2_APP_ACCESS_KEY"] = Key;
@@ -64,13 +66,6 @@ internal static class ExportBenchmarks
             CultureInfo.InvariantCulture,
             $"{devices,7} devices, limit {(limited ? "on " : "off")}: {watch.Elapsed.TotalSeconds,6:F2} s, {written / watch.Elapsed.TotalSeconds,6:F0} devices/s, peak {peak / 1048576.0,5:F0} MiB, {written} lines, {cluster.Requests.Count} calls"));
         return true;
-    }
-
-    private static string Tool()
-    {
-        // artifacts/bin/Benchmarks/<configuration>/ beside artifacts/bin/Cli/<configuration>/
-        var folder = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
-        return Path.GetFullPath(Path.Combine(folder, "..", "..", "Cli", Path.GetFileName(folder), "ttn-lw-migrate.dll"));
     }
 
     private static async Task<int> CountLinesAsync(Stream output)

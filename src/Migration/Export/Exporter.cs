@@ -17,7 +17,7 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
     private const int Few = 2000;
 
     private readonly Tally tally = new();
-    private readonly HashSet<UInt128> writtenIds = [];
+    private readonly HashSet<ulong> writtenIds = [];
     private readonly ArrayBufferWriter<byte> line = new(4096);
     private readonly Queue<(Candidate Device, Task<FailureException?> Outcome)> retiring = new();
     private readonly Census census = new(options);
@@ -39,6 +39,7 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
         {
             var references = await CountAsync(request, stop.Token);
             total = census.Count;
+            writtenIds.EnsureCapacity(census.Count);
             progress?.Report(new ExportEvent.Counted(census.Count));
 
             var candidates = references.InOrderAsync(Math.Max(1, options.Concurrency), PrepareAsync, stop.Token);
