@@ -12,7 +12,7 @@ public static class CliApplication
     /// <summary>Runs one command line to its end.</summary>
     /// <param name="environment">The world outside.</param>
     /// <param name="cancellation">Ends the run at once.</param>
-    /// <returns>Exit code: 0 done, 1 failed.</returns>
+    /// <returns>Exit code: 0 done, 1 failed; commands that the Go tool does not have also give 2, 3, 4 and 130, see docs/exit-codes.md.</returns>
     public static Task<int> RunAsync(CliEnvironment environment, CancellationToken cancellation = default) =>
         RunAsync(environment, CommandTree.Create(), cancellation);
 
@@ -21,9 +21,12 @@ public static class CliApplication
     {
         var error = environment.StandardError;
         var verbose = false;
+        // Commands of our own have exit codes of their own; those of the Go tool keep 0 and 1.
+        var addition = false;
         try
         {
             var (command, words) = CommandFinder.Find(root, environment.Arguments);
+            addition = command.Addition;
             if (command.TakesFlagsAsArguments)
                 return await RunAsync(command, new Dictionary<string, GivenValue>(), words);
 
@@ -45,10 +48,12 @@ public static class CliApplication
         catch (UsageException e)
         {
             FailurePrinter.WriteUsage(error, e);
+            return addition ? ExitCode.Usage : ExitCode.Failed;
         }
         catch (FailureException e)
         {
             FailurePrinter.Write(error, e.Failure);
+            return addition ? ExitCode.Of(e.Failure) : ExitCode.Failed;
         }
         catch (OutputException e)
         {
@@ -57,12 +62,13 @@ public static class CliApplication
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
             FailurePrinter.Write(error, new Failure("interrupted"));
+            return addition ? ExitCode.Interrupted : ExitCode.Failed;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             FailurePrinter.WriteBug(error, e, verbose);
         }
-        return 1;
+        return ExitCode.Failed;
 
         Task<int> RunAsync(Command command, IReadOnlyDictionary<string, GivenValue> given, IReadOnlyList<string> arguments) =>
             command.RunAsync!(new Invocation(command, new FlagValues(command, given, environment.Variable), arguments, environment, cancellation));

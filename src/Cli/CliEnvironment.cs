@@ -32,6 +32,9 @@ public sealed class CliEnvironment
     /// <summary>Opens a file for reading; relative paths are relative to the current directory.</summary>
     public required Func<string, Stream> OpenFile { get; init; }
 
+    /// <summary>Creates a file, or empties an existing one; relative paths are relative to the current directory.</summary>
+    public required Func<string, Stream> CreateFile { get; init; }
+
     /// <summary>Time of day and timers.</summary>
     public required TimeProvider Clock { get; init; }
 

@@ -15,6 +15,7 @@ return await CliApplication.RunAsync(new CliEnvironment
     StandardErrorIsTerminal = () => !Console.IsErrorRedirected,
     StandardErrorWidth = () => Console.WindowWidth,
     OpenFile = File.OpenRead,
+    CreateFile = File.Create,
     Clock = TimeProvider.System,
     Entropy = RandomNumberGenerator.Fill,
     OnInterrupt = Interrupts.Register,

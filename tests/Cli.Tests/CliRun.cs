@@ -2,6 +2,7 @@ using System.Text;
 using Cli.Commands;
 using Cli.Networks;
 using Microsoft.Extensions.Time.Testing;
+using Testing;
 
 namespace Cli.Tests;
 
@@ -26,6 +27,9 @@ public sealed class CliRun(params IReadOnlyList<string> arguments)
     /// <summary>Files by name; others do not exist.</summary>
     public IReadOnlyDictionary<string, byte[]> Files { get; init; } = new Dictionary<string, byte[]>();
 
+    /// <summary>Folder for journals; by default one for this run alone.</summary>
+    public string? StateFolder { get; init; }
+
     /// <summary>Replaces the stream that keeps the output.</summary>
     public Stream? Output { get; init; }
 
@@ -42,18 +46,21 @@ public sealed class CliRun(params IReadOnlyList<string> arguments)
     public async Task<CliResult> RunAsync(CancellationToken cancellation = default)
     {
         using var kept = new MemoryStream();
+        using var folder = new TemporaryFolder();
+        var state = StateFolder ?? folder.Path;
         await using var error = new StringWriter { NewLine = "\n" };
         var exitCode = await CliApplication.RunAsync(
             new CliEnvironment
             {
                 Arguments = arguments,
-                Variable = name => Variables.GetValueOrDefault(name),
+                Variable = name => Variables.GetValueOrDefault(name) ?? (name is "XDG_STATE_HOME" or "LOCALAPPDATA" ? state : null),
                 OpenStandardInput = () => new MemoryStream(Input),
                 StandardInputIsTerminal = () => InputIsTerminal,
                 StandardOutput = Output ?? kept,
                 StandardError = TextWriter.Synchronized(error),
                 StandardErrorIsTerminal = () => ErrorIsTerminal,
                 StandardErrorWidth = () => Width,
+                CreateFile = path => File.Create(path),
                 OpenFile = path => Files.TryGetValue(path, out var bytes) ? new MemoryStream(bytes) : throw new FileNotFoundException("no such file", path),
                 Clock = Clock,
                 Entropy = bytes => bytes.Fill(0x5A),

@@ -15,7 +15,7 @@ public sealed class CompletionTests
     [InlineData("ttnv2|device|--with-session|--with", ":4")]
     [InlineData("ttnv2|device|--|--with", ":0")]
     [InlineData("ttnv2|device|--help|", ":4")]
-    [InlineData("help|ttnv2|", "application|device|:4")]
+    [InlineData("help|ttnv2|", "application|device|retire|:4")]
     [InlineData("completion|", "bash|fish|powershell|zsh|:4")]
     [InlineData("completion|bash|", ":4")]
     [InlineData("-", "--dev-id-prefix|--dry-run|--fail-fast|--frequency-plans-url|--help|-h|--verbose|:4")]

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Cli.CommandLine;
+using Cli.Journals;
 using Cli.Networks;
 using Google.Protobuf;
 using Microsoft.Extensions.Logging;
@@ -52,6 +53,7 @@ internal sealed class FakeNetwork : IDeviceSource
             Log = context.Log;
             return this;
         },
+        Journal = new JournalSupport(static _ => "fake.example.com:1", static flags => flags.Text("app-id").Value, (_, _, _) => this) { IsServerGiven = static _ => false },
     };
 
     public DeviceReference Refer(string id) => new("app", id);
@@ -88,16 +90,36 @@ internal sealed class FakeNetwork : IDeviceSource
             end, abp ? RetireScope.None : RetireScope.RootKeys, abp ? [new Note("abp_left_running", "an ABP device is left running", NeedsPerson: true)] : []);
     }
 
-    public async Task RetireAsync(SourceDevice device, RetireScope scope, CancellationToken cancellation)
+    public SourceDevice FromRecord(string application, string id, ReadOnlyMemory<byte> record) => new Device(new DeviceReference(application, id));
+
+    public RetireWay DefaultWay(SourceDevice device) => device.Id.StartsWith("abp", StringComparison.Ordinal) ? RetireWay.Delete : RetireWay.Rotate;
+
+    public RetirePlan PlanRetirement(SourceDevice device, RetireScope scope, RetireWay way) => new(way, way == RetireWay.Delete ? null : "retired"u8.ToArray());
+
+    public RecordMatch Compare(SourceDevice now, SourceDevice exported, RetirePlan plan) => Retired.Contains(now.Id) ? RecordMatch.Replaced : RecordMatch.Original;
+
+    public async Task<ChangeOutcome> RetireAsync(SourceDevice expected, RetirePlan plan, CancellationToken cancellation)
     {
-        await OnRetire(device.Id);
-        Retired.Add(device.Id);
+        await OnRetire(expected.Id);
+        lock (Retired)
+            Retired.Add(expected.Id);
+        return new ChangeOutcome(ChangeResult.Accepted);
+    }
+
+    public Task<IReadOnlyList<ChangeOutcome>> ConfirmAsync(IReadOnlyList<AcceptedRetirement> accepted, CancellationToken cancellation) =>
+        Task.FromResult<IReadOnlyList<ChangeOutcome>>([.. accepted.Select(_ => new ChangeOutcome(ChangeResult.Done))]);
+
+    public Task<ChangeOutcome> RestoreAsync(SourceDevice original, RetirePlan plan, bool dryRun, CancellationToken cancellation)
+    {
+        if (!dryRun)
+            Retired.Remove(original.Id);
+        return Task.FromResult(new ChangeOutcome(ChangeResult.Done));
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private sealed class Device(DeviceReference reference) : SourceDevice(reference.Application, reference.Id)
     {
-        public override ReadOnlyMemory<byte> Record => default;
+        public override ReadOnlyMemory<byte> Record => "record"u8.ToArray();
     }
 }

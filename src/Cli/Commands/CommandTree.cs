@@ -1,5 +1,8 @@
 using Cli.CommandLine;
+using Cli.Input;
+using Cli.Journals;
 using Cli.Networks;
+using Cli.Output;
 
 namespace Cli.Commands;
 
@@ -32,6 +35,9 @@ public static class CommandTree
             RunAsync = invocation => SourcesCommand.RunAsync(invocation, sources),
         });
         children.Add(new Command("version", "Print version information") { RunAsync = VersionCommand.RunAsync });
+        children.Add(StatusCommand.Create());
+        children.Add(RollbackCommand.Create());
+        children.Add(JournalCommand.Create());
         children.Add(HelpCommand.Create());
         children.Add(CompletionCommand.Create());
         children.Add(CompletionCommand.CreateProtocol("__complete", withDescriptions: true));
@@ -43,6 +49,9 @@ public static class CommandTree
         };
     }
 
+    private static IEnumerable<Flag> SafetyFlags(bool withIds) =>
+        withIds ? [JournalFiles.JournalFlag, RejectsFile.Flag, IdsFile.Flag] : [JournalFiles.JournalFlag, RejectsFile.Flag];
+
     private static Command ForSource(SourceDefinition source) => new(source.Name, source.Summary)
     {
         Group = SourcesGroup,
@@ -53,16 +62,17 @@ public static class CommandTree
             {
                 Operands = "...",
                 Aliases = ["end-devices", "end-device", "devices", "devs", "dev", "d"],
-                FlagFactory = () => source.FlagsOfCommands(),
+                FlagFactory = () => [.. source.FlagsOfCommands(), .. SafetyFlags(withIds: true)],
                 RunAsync = invocation => ExportCommand.RunAsync(invocation, source, Migration.ExportedItems.Devices),
             },
             new Command("application", ApplicationSummary)
             {
                 Operands = "...",
                 Aliases = ["applications", "apps", "app", "a"],
-                FlagFactory = () => source.FlagsOfCommands(),
+                FlagFactory = () => [.. source.FlagsOfCommands(), .. SafetyFlags(withIds: false)],
                 RunAsync = invocation => ExportCommand.RunAsync(invocation, source, Migration.ExportedItems.Applications),
             },
+            .. source.Journal is null ? (ReadOnlySpan<Command>)[] : [RetireCommand.Create(source)],
         ],
     };
 
@@ -87,6 +97,7 @@ public static class CommandTree
                 };
                 foreach (var source in sources)
                     flags.AddRange(source.FlagsOfDeprecatedCommands());
+                flags.AddRange(SafetyFlags(withIds: name == "device"));
                 return flags;
             },
             RunAsync = invocation => ExportCommand.RunAsync(invocation, SourceRegistry.Choose(sources, invocation.Flags.Text(ExportCommand.SourceFlag)), items),

@@ -1,8 +1,10 @@
 using Cli.CommandLine;
 using Cli.Input;
+using Cli.Journals;
 using Cli.Networks;
 using Cli.Output;
 using Migration;
+using Migration.Journal;
 using TheThingsStack.Errors;
 
 namespace Cli.Commands;
@@ -45,6 +47,17 @@ internal static class ExportCommand
         var log = new StderrLogger(status, values.IsOn(GlobalFlags.Verbose));
         await using var devices = source.Open(flags, new SourceContext(environment.Clock, environment.Entropy, log));
 
+        JournalScope? scope = null;
+        var file = "";
+        if (source.Journal is { } support)
+        {
+            scope = new JournalScope(source.Name, support.Server(flags));
+            file = JournalFiles.For(environment, values, scope, items == ExportedItems.Applications && ids.Count == 1 ? ids[0] : support.Application(flags));
+        }
+        // Before the first call: without a journal that can be written nothing would be changed at the source, and that is not what was asked.
+        await using var journal = options.DryRun || scope is null ? null : DeviceJournal.Open(new JournalOptions(file, scope, BuildInformation.Version, environment.Clock));
+        using var earlier = options.DryRun && File.Exists(file) ? JournalReader.Open(file) : null;
+
         using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(invocation.Cancellation);
         var abort = new TaskCompletionSource();
         var interrupts = 0;
@@ -59,13 +72,15 @@ internal static class ExportCommand
             interrupt.Cancel();
         });
 
-        var run = new Exporter(devices, options).RunAsync(
-            new ExportRequest(items, ids), environment.StandardOutput, new ExportProgress(status, environment.Clock), interrupt.Token);
+        var progress = new ExportProgress(status, environment.Clock);
+        await using var rejects = RejectsFile.Open(invocation, progress);
+        var run = new Exporter(devices, options, journal, earlier).RunAsync(
+            new ExportRequest(items, ids), environment.StandardOutput, rejects is null ? progress : rejects, interrupt.Token);
         if (await Task.WhenAny(run, abort.Task) == abort.Task)
         {
             status.WriteLine(options.DryRun
                 ? "Stopped at once. This was a dry run: nothing was changed."
-                : $"Stopped at once. The last lines of the file may be of devices that are still alive at {source.Name}: look there before you import them.");
+                : $"Stopped at once. The last lines of the file may be of devices that are still alive at {source.Name}: run the same command again, it finishes them.");
             return 1;
         }
         var summary = await run;
@@ -73,7 +88,7 @@ internal static class ExportCommand
         {
             if (summary.Stopped is { } stopped)
                 FailurePrinter.Write(error, stopped);
-            SummaryPrinter.Write(error, summary, source.Name, NextCommand.For(summary, invocation.Command, environment.Arguments, fromStandardInput));
+            SummaryPrinter.Write(error, summary, source.Name, journal?.File, NextCommand.For(summary, invocation.Command, environment.Arguments, fromStandardInput));
         });
         return summary.Succeeded ? 0 : 1;
     }
@@ -82,6 +97,8 @@ internal static class ExportCommand
     private static async Task<(IReadOnlyList<string> Ids, bool FromStandardInput)> ReadIdsAsync(
         Invocation invocation, SourceDefinition source, SourceFlags flags, ExportedItems items, StatusWriter status)
     {
+        if (await IdsFile.ReadAsync(invocation) is { } listed)
+            return ([.. invocation.Arguments.Where(id => id.Length > 0), .. listed], false);
         if (invocation.Arguments.Count > 0)
             return (invocation.Arguments.Where(id => id.Length > 0).ToList(), false);
         if (items == ExportedItems.Applications && source.WithoutArguments == ItemsWithoutArguments.Configured)

@@ -44,6 +44,9 @@ internal sealed class SourceDefinition
     /// <summary>Makes the source once the flags are checked; null while this version cannot read the network. Must not call anyone.</summary>
     public Func<SourceFlags, SourceContext, IDeviceSource>? Open { get; init; }
 
+    /// <summary>How devices are retired and restored; null while this version cannot change the network.</summary>
+    public Journals.JournalSupport? Journal { get; init; }
+
     /// <summary>Where <c>application</c> without arguments looks.</summary>
     public ItemsWithoutArguments WithoutArguments { get; init; }
 

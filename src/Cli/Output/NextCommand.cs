@@ -28,7 +28,7 @@ internal static class NextCommand
                     ? ["solve what is listed above, then export those devices:", $"{Again(command, words, keepDryRun: true, failed)} > more-devices.json"]
                     : ["solve what is listed above, then export those devices; one ID per line:", $"{Again(command, words, keepDryRun: true, [])} < device_ids.txt > more-devices.json"];
             case NextStep.Continue:
-                return ["run the same command again, into another file:", $"{Again(command, words, keepDryRun: true)}{input} > more-devices.json"];
+                return ["run the same command again; it goes on where this run ended and writes the complete file:", $"{Again(command, words, keepDryRun: true)}{input} > devices.json"];
             case NextStep.Import:
                 return ["ttn-lw-cli end-devices create --application-id YOUR-APPLICATION < devices.json"];
             default:

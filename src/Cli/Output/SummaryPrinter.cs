@@ -16,8 +16,9 @@ internal static class SummaryPrinter
     /// <param name="error">Standard error.</param>
     /// <param name="summary">What the run came to.</param>
     /// <param name="source">Name of the source.</param>
+    /// <param name="journal">Path of the journal; null without one.</param>
     /// <param name="next">The next commands to type, one per line; may be empty.</param>
-    public static void Write(TextWriter error, ExportSummary summary, string source, IReadOnlyList<string> next)
+    public static void Write(TextWriter error, ExportSummary summary, string source, string? journal, IReadOnlyList<string> next)
     {
         error.Write(summary switch
         {
@@ -27,6 +28,8 @@ internal static class SummaryPrinter
             _ => "Summary\n",
         });
         Count(error, "exported", summary.Exported, summary.Total is { } total ? string.Create(CultureInfo.InvariantCulture, $"of {total}") : "of a list that could not be read");
+        if (summary.FromJournal > 0)
+            Count(error, "  of these", summary.FromJournal, "written by an earlier run, taken from its journal");
         if (summary.Skipped > 0)
             Count(error, "skipped", summary.Skipped, "named more than once");
         Count(error, "rejected", summary.Rejected, "");
@@ -43,6 +46,8 @@ internal static class SummaryPrinter
         Reasons(error, "Worth knowing:", summary.Notes.Where(n => !n.NeedsPerson), 0);
         Reasons(error, "Needs a person:", summary.Notes.Where(n => n.NeedsPerson), ExportSummary.ListedPerReason);
 
+        if (journal is not null)
+            error.Write($"Journal (keys and history; look with `ttn-lw-migrate status`):\n  {FailurePrinter.OneLine(journal)}\n");
         if (next.Count == 0)
             return;
         error.Write("Next:\n");

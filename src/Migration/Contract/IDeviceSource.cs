@@ -1,8 +1,8 @@
 namespace Migration;
 
 /// <summary>
-/// A network that devices leave. Reading and retiring are apart: nothing but <see cref="RetireAsync"/> changes the network, and
-/// <see cref="Exporter"/> calls it only for a device whose line is written and flushed.
+/// A network that devices leave. Reading and retiring are apart: nothing but <see cref="RetireAsync"/> and <see cref="RestoreAsync"/>
+/// changes the network, and they are only called for a device whose record and line are safe in the journal.
 /// Every asynchronous member reports an expected failure as <see cref="TheThingsStack.Errors.FailureException"/>, or as
 /// <see cref="SourceUnavailableException"/> when every other device would fail alike. All members may be called concurrently.
 /// </summary>
@@ -21,20 +21,52 @@ public interface IDeviceSource : IAsyncDisposable
     /// <summary>Lists the devices of an application in the network's order; may be enumerated again, which lists again.</summary>
     IAsyncEnumerable<DeviceReference> ListAsync(string application, CancellationToken cancellation);
 
-    /// <summary>Reads one device, from the list when that told everything. Never changes the network.</summary>
+    /// <summary>
+    /// Reads one device, from the list when that told everything. Never changes the network.
+    /// A device that is not there is a <see cref="DeviceNotFoundException"/>.
+    /// </summary>
     Task<SourceDevice> ReadAsync(DeviceReference device, CancellationToken cancellation);
 
     /// <summary>Makes an end device of The Things Stack. Calls no one; IDs keep the form of this network.</summary>
     MapResult Map(SourceDevice device);
 
+    /// <summary>Gives the device of a record that the journal kept.</summary>
+    SourceDevice FromRecord(string application, string id, ReadOnlyMemory<byte> record);
+
+    /// <summary>How the people who run this network want such a device to be retired.</summary>
+    RetireWay DefaultWay(SourceDevice device);
+
+    /// <summary>Decides what a retirement leaves. Calls no one; a rotated key is drawn here.</summary>
+    /// <param name="device">The device as it was exported.</param>
+    /// <param name="scope">What was exported; not <see cref="RetireScope.None"/>.</param>
+    /// <param name="way">How to retire it.</param>
+    /// <exception cref="TheThingsStack.Errors.FailureException">Such a device cannot be retired that way.</exception>
+    RetirePlan PlanRetirement(SourceDevice device, RetireScope scope, RetireWay way);
+
+    /// <summary>Compares a record as it is now with what was exported and what the retirement leaves; frame counters do not matter. Calls no one.</summary>
+    RecordMatch Compare(SourceDevice now, SourceDevice exported, RetirePlan plan);
+
     /// <summary>
-    /// Takes from the network what was exported, so that the device is not on both sides. Idempotent. Refuses when what is there is no
-    /// longer what was exported. Returns when the network has confirmed it.
+    /// Takes from the network what was exported, so that the device is not on both sides: a fresh read, the change. Idempotent, so that a
+    /// run that was killed can ask again. Changes nothing when what is there is no longer what was exported. Reports failures as outcome.
     /// </summary>
-    /// <param name="device">The device as it was read.</param>
-    /// <param name="scope">What was exported, from <see cref="MapResult.Mapped"/>; not <see cref="RetireScope.None"/>.</param>
+    /// <param name="expected">The device as it should be there now: as it was exported, or as an earlier retirement left it.</param>
+    /// <param name="plan">What to leave.</param>
     /// <param name="cancellation">Stops waiting; the network may have applied the change or not.</param>
-    Task RetireAsync(SourceDevice device, RetireScope scope, CancellationToken cancellation);
+    Task<ChangeOutcome> RetireAsync(SourceDevice expected, RetirePlan plan, CancellationToken cancellation);
+
+    /// <summary>Looks whether changes that the network accepted are there, with as few calls as the network allows. One outcome for each, in order.</summary>
+    Task<IReadOnlyList<ChangeOutcome>> ConfirmAsync(IReadOnlyList<AcceptedRetirement> accepted, CancellationToken cancellation);
+
+    /// <summary>
+    /// Puts back what a retirement took: a fresh read, the change, a look. Keeps what else was changed at the source meanwhile, never lowers
+    /// a frame counter, and changes nothing when the keys there are neither the original nor the ones the retirement left. Idempotent.
+    /// </summary>
+    /// <param name="original">The device as it was exported.</param>
+    /// <param name="plan">What the retirement left, or meant to leave.</param>
+    /// <param name="dryRun">Only say what would be done.</param>
+    /// <param name="cancellation">Stops waiting; the network may have applied the change or not.</param>
+    Task<ChangeOutcome> RestoreAsync(SourceDevice original, RetirePlan plan, bool dryRun, CancellationToken cancellation);
 }
 
 /// <summary>Names a device at its network.</summary>
@@ -93,5 +125,9 @@ public abstract record MapResult
 
     /// <summary>The device cannot go; nothing about it changes anywhere.</summary>
     /// <param name="Failure">Why, under a stable name, and what to do.</param>
-    public sealed record Rejected(TheThingsStack.Errors.Failure Failure) : MapResult;
+    public sealed record Rejected(TheThingsStack.Errors.Failure Failure) : MapResult
+    {
+        /// <summary>True when the device has no keys: an earlier run may have retired it, and its journal has them.</summary>
+        public bool KeysGone { get; init; }
+    }
 }

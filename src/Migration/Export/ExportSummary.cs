@@ -17,13 +17,16 @@ public sealed record ExportSummary
     /// <summary>Lines written.</summary>
     public required int Exported { get; init; }
 
+    /// <summary>Lines among them that an earlier run had already written, taken from the journal.</summary>
+    public int FromJournal { get; init; }
+
     /// <summary>Devices named more than once, each further time.</summary>
     public required int Skipped { get; init; }
 
     /// <summary>Devices that cannot go.</summary>
     public required int Rejected { get; init; }
 
-    /// <summary>Exported devices of which the source has lost what was exported.</summary>
+    /// <summary>Exported devices of which the source has lost what was exported, in this run or an earlier one.</summary>
     public required int Retired { get; init; }
 
     /// <summary>Exported devices whose keys may still be at the source.</summary>

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
+using Migration.Journal;
 using TheThingsStack.Api;
 using TheThingsStack.Errors;
 using TheThingsStack.Json;
@@ -7,19 +8,31 @@ using TheThingsStack.Json;
 namespace Migration;
 
 /// <summary>
-/// The path of a device: list, read, map, finish, write, retire. Lines come in the order of the input; memory does not grow with the
-/// devices in hand. A device is retired only after its line is written and flushed, so whatever stops the run (a full disk, a closed pipe,
-/// Ctrl-C) no key of an unwritten device is touched.
+/// The path of a device: list, read, map, finish, write, record, retire. Lines come in the order of the input; memory does not grow with
+/// the devices in hand. A device is retired only after its line is written and flushed, and record, line and intent are durable in the
+/// journal, so whatever stops the run (a full disk, a closed pipe, Ctrl-C, SIGKILL, a power cut) no key is lost: the next run takes the
+/// line from the journal and finishes what was begun. Without a journal nothing is retired.
 /// </summary>
-public sealed class Exporter(IDeviceSource source, ExportOptions options)
+/// <param name="source">The network that devices leave.</param>
+/// <param name="options">How the run goes.</param>
+/// <param name="journal">Makes retiring safe; null retires nothing.</param>
+/// <param name="earlier">What earlier runs have recorded, for a dry run; by default that of <paramref name="journal"/>.</param>
+public sealed class Exporter(IDeviceSource source, ExportOptions options, DeviceJournal? journal = null, JournalReader? earlier = null)
 {
     /// <summary>Devices whose list is kept between counting and reading.</summary>
     private const int Few = 2000;
 
+    /// <summary>Accepted changes that are looked at together.</summary>
+    private const int ConfirmedTogether = 64;
+
+    private readonly JournalReader? known = journal?.Reader ?? earlier;
+    private readonly JournalScope? scope = journal?.Scope ?? earlier?.Scope();
     private readonly Tally tally = new();
-    private readonly HashSet<ulong> writtenIds = [];
+    private readonly HashSet<UInt128> writtenIds = [];
     private readonly ArrayBufferWriter<byte> line = new(4096);
-    private readonly Queue<(Candidate Device, Task<FailureException?> Outcome)> retiring = new();
+    private readonly Queue<(Candidate Device, Task<ChangeOutcome?> Outcome)> retiring = new();
+    private readonly List<(Candidate Device, AcceptedRetirement Retirement)> accepted = [];
+    private readonly List<JournalDeviceId> onlyInJournal = [];
     private readonly Census census = new(options);
     private IProgress<ExportEvent>? progress;
     private Failure? stopped;
@@ -39,7 +52,6 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
         {
             var references = await CountAsync(request, stop.Token);
             total = census.Count;
-            writtenIds.EnsureCapacity(census.Count);
             progress?.Report(new ExportEvent.Counted(census.Count));
 
             var candidates = references.InOrderAsync(Math.Max(1, options.Concurrency), PrepareAsync, stop.Token);
@@ -61,6 +73,7 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
         {
             while (retiring.Count > 0)
                 await FinishRetirementAsync();
+            await ConfirmAsync();
         }
         return Summarize(total, interrupt.IsCancellationRequested);
     }
@@ -77,8 +90,11 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
             else if (few.Count > 0)
                 few = [];
         }
+        await CountOnlyInJournalAsync(request, cancellation);
+        var isFew = census.Count - onlyInJournal.Count <= Few;
+        few.AddRange(onlyInJournal.Select(device => new DeviceReference(device.Application, device.DeviceId)));
         census.Close();
-        return census.Count <= Few ? few.ToAsyncEnumerable() : ReferencesAsync(request, cancellation);
+        return isFew ? few.ToAsyncEnumerable() : ReferencesAsync(request, cancellation);
     }
 
     private async IAsyncEnumerable<DeviceReference> ReferencesAsync(ExportRequest request, [EnumeratorCancellation] CancellationToken cancellation)
@@ -94,6 +110,23 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
             await foreach (var device in source.ListAsync(id, cancellation))
                 yield return device;
         }
+        foreach (var device in onlyInJournal)
+            yield return new DeviceReference(device.Application, device.DeviceId);
+    }
+
+    /// <summary>Devices of the applications that an earlier run has written and that are no longer there: their lines belong to the output.</summary>
+    private async Task CountOnlyInJournalAsync(ExportRequest request, CancellationToken cancellation)
+    {
+        if (known is null || request.What != ExportedItems.Applications)
+            return;
+        await foreach (var device in known.NamesAsync(onlyWritten: true, cancellation))
+        {
+            if (!request.Ids.Contains(device.Application, StringComparer.Ordinal) || census.Has(device.Application, device.DeviceId))
+                continue;
+            onlyInJournal.Add(device);
+        }
+        foreach (var device in onlyInJournal)
+            census.Add(new DeviceReference(device.Application, device.DeviceId));
     }
 
     /// <summary>Read, map and finish; changes nothing anywhere.</summary>
@@ -101,6 +134,19 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
     {
         if (census.HadItsTurn(reference))
             return new Candidate(reference) { Repeated = true };
+        JournalEntry? entry = null;
+        try
+        {
+            entry = known?.Find(NameInJournal(reference));
+        }
+        catch (FailureException e)
+        {
+            return new Candidate(reference) { Failure = ExportFailure(reference, e.Failure) };
+        }
+        if (entry is { SourceSide: SourceSide.RestoreIntended })
+            return new Candidate(reference) { Failure = ExportFailure(reference, RollbackUnfinished) };
+        if (entry is { Line: not null, SourceHoldsOriginal: false })
+            return FromJournal(reference, entry);
         if (census.Clashes(reference))
             return new Candidate(reference) { Failure = Clash(reference, DeviceNaming.DeviceId(reference.Id, options)) };
         SourceDevice device;
@@ -112,12 +158,18 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
         {
             return new Candidate(reference) { Failure = ExportFailure(reference, e.Failure), SourceFailed = true };
         }
+        catch (DeviceNotFoundException) when (entry?.Line is not null)
+        {
+            return FromJournal(reference, entry) with { Notes = [GoneMeanwhile], Found = new RetirePlan(RetireWay.Delete, null) };
+        }
         catch (FailureException e)
         {
             return new Candidate(reference) { Failure = ExportFailure(reference, e.Failure) };
         }
         switch (source.Map(device))
         {
+            case MapResult.Rejected { KeysGone: true } when entry?.Line is not null:
+                return FromJournal(reference, entry) with { Notes = [ClearedMeanwhile], Found = new RetirePlan(RetireWay.Clear, device.Record) };
             case MapResult.Rejected rejected:
                 return new Candidate(reference) { Failure = ExportFailure(reference, rejected.Failure) };
             case MapResult.Mapped mapped:
@@ -131,6 +183,22 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
         }
     }
 
+    /// <summary>A device that an earlier run has written and perhaps retired: its line is in the journal, and the source may no longer have its keys.</summary>
+    private Candidate FromJournal(DeviceReference reference, JournalEntry entry)
+    {
+        var read = source.FromRecord(reference.Application, reference.Id, entry.Record);
+        var candidate = new Candidate(reference) { Read = read, Entry = entry };
+        if (entry is not { SourceSide: SourceSide.Retired, Way: { } way } || reference.Listed is null)
+            return candidate;
+        // The list shows for nothing whether the retirement still holds.
+        return source.Compare(reference.Listed, read, new RetirePlan(way, entry.Replacement)) switch
+        {
+            RecordMatch.Original or RecordMatch.Mixed => candidate with { RetireAgain = true },
+            RecordMatch.Other => candidate with { Notes = [OtherKeys] },
+            _ => candidate,
+        };
+    }
+
     private async Task TakeAsync(Candidate candidate, Stream output, CancellationToken cancellation)
     {
         if (candidate.Repeated)
@@ -140,13 +208,19 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
             return;
         }
         var failure = candidate.Failure;
+        var id = "";
         if (failure is null)
         {
-            var ids = candidate.Device!.Ids;
-            if (!writtenIds.Add(Census.Hash(ids.ApplicationIds.ApplicationId, ids.DeviceId)))
-                failure = Clash(candidate.Reference, ids.DeviceId);
+            if (candidate.Entry is { } entry)
+                TakeLine(entry);
             else
                 failure = Serialize(candidate);
+            if (failure is null)
+            {
+                (var application, id) = candidate.Device is { Ids: { } ids } ? (ids.ApplicationIds.ApplicationId, ids.DeviceId) : LineIds.Of(line.WrittenSpan);
+                if (!writtenIds.Add(Census.Hash(application, id)))
+                    failure = Clash(candidate.Reference, id);
+            }
         }
         if (candidate.SourceFailed)
         {
@@ -157,6 +231,8 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
         {
             tally.Reject(candidate.Reference.Id, failure);
             progress?.Report(new ExportEvent.Rejected(candidate.Reference, failure));
+            if (journal is not null)
+                retiring.Enqueue((candidate, RecordRejectionAsync(candidate, failure)));
             return;
         }
         // Nothing of this device has happened yet: the last moment to leave it alone.
@@ -166,12 +242,21 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
         tally.Exported++;
         foreach (var note in candidate.Notes)
             tally.Note(candidate.Reference.Id, note);
-        progress?.Report(new ExportEvent.Exported(candidate.Reference, candidate.Device!.Ids.DeviceId, candidate.Notes));
-        if (options.DryRun || candidate.Retires == RetireScope.None)
+        if (candidate.Entry is not null)
+            tally.FromJournal++;
+        progress?.Report(new ExportEvent.Exported(candidate.Reference, id, candidate.Notes));
+        if (options.DryRun || journal is null)
             return;
         retiring.Enqueue((candidate, RetireAsync(candidate)));
         while (retiring.Count > 0 && (retiring.Count >= Math.Max(1, options.Concurrency) || retiring.Peek().Outcome.IsCompleted))
             await FinishRetirementAsync();
+    }
+
+    private void TakeLine(JournalEntry entry)
+    {
+        line.ResetWrittenCount();
+        line.Write(entry.Line!.Value.Span);
+        line.Write("\n"u8);
     }
 
     private Failure? Serialize(Candidate candidate)
@@ -211,39 +296,138 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
         }
     }
 
-    /// <summary>Runs to its end even when the user stops the run: the line is out, so the device is in hand.</summary>
-    private async Task<FailureException?> RetireAsync(Candidate candidate)
+    /// <summary>
+    /// Records and retires. Runs to its end even when the user stops the run: the line is out, so the device is in hand. Null when there
+    /// was nothing to retire.
+    /// </summary>
+    private async Task<ChangeOutcome?> RetireAsync(Candidate candidate)
+    {
+        var name = NameInJournal(candidate.Reference);
+        try
+        {
+            if (candidate.Entry is { } entry)
+            {
+                if (candidate.Found is { } found)
+                {
+                    // Its keys left the source without this tool; nothing is left to take there.
+                    await journal!.RecordAsync(JournalChange.RetireIntended(name, found.Way, found.Replacement), JournalChange.Retired(name, candidate.Notes[0].Text));
+                    return new ChangeOutcome(ChangeResult.Done);
+                }
+                if (entry.SourceSide == SourceSide.Retired && !candidate.RetireAgain)
+                    return new ChangeOutcome(ChangeResult.Done);
+                candidate.Plan = new RetirePlan(entry.Way!.Value, entry.Replacement);
+                await journal!.RecordAsync(JournalChange.RetireIntended(name, candidate.Plan.Way, candidate.Plan.Replacement, "continued"));
+            }
+            else
+            {
+                // The line without its line feed, copied before the buffer takes the next one.
+                var written = JournalChange.Written(name, candidate.Read!.Record, line.WrittenMemory[..^1].ToArray());
+                if (candidate.Retires == RetireScope.None)
+                {
+                    await journal!.RecordAsync(written);
+                    return null;
+                }
+                candidate.Plan = source.PlanRetirement(candidate.Read, candidate.Retires, RetireWay.Clear);
+                await journal!.RecordAsync(written, JournalChange.RetireIntended(name, candidate.Plan.Way, candidate.Plan.Replacement));
+            }
+        }
+        catch (FailureException e)
+        {
+            // The journal is not safe: the source is left alone, for this device and all after it.
+            return new ChangeOutcome(ChangeResult.Unchanged) { Failure = e.Failure, SourceFailed = true };
+        }
+        return await source.RetireAsync(candidate.Read!, candidate.Plan, CancellationToken.None);
+    }
+
+    private async Task<ChangeOutcome?> RecordRejectionAsync(Candidate candidate, Failure failure)
     {
         try
         {
-            await source.RetireAsync(candidate.Read!, candidate.Retires, CancellationToken.None);
+            await journal!.RecordAsync(JournalChange.Rejected(NameInJournal(candidate.Reference), Tally.CodeOf(failure), Tally.Innermost(failure).Message));
             return null;
         }
         catch (FailureException e)
         {
-            return e;
+            stopped ??= e.Failure;
+            return null;
         }
     }
 
     private async Task FinishRetirementAsync()
     {
-        var (device, outcome) = retiring.Dequeue();
-        if (await outcome is not { } problem)
+        var (device, running) = retiring.Dequeue();
+        if (await running is not { } outcome)
+            return;
+        if (outcome.Result != ChangeResult.Accepted)
         {
-            tally.Retired++;
-            progress?.Report(new ExportEvent.Retired(device.Reference));
+            await SettleAsync([(device, outcome)]);
             return;
         }
-        var failure = Failure.Named("export", "retire", $"line of device `{device.Reference.Id}` is written, but its keys may still be at the source") with
+        accepted.Add((device, new AcceptedRetirement(device.Reference, device.Read!, device.Plan!)));
+        if (accepted.Count >= ConfirmedTogether)
+            await ConfirmAsync();
+    }
+
+    /// <summary>Looks whether the accepted changes are there.</summary>
+    private async Task ConfirmAsync()
+    {
+        if (accepted.Count == 0)
+            return;
+        var outcomes = await source.ConfirmAsync([.. accepted.Select(a => a.Retirement)], CancellationToken.None);
+        await SettleAsync([.. accepted.Select((a, i) => (a.Device, outcomes[i]))]);
+        accepted.Clear();
+    }
+
+    private async Task SettleAsync(IReadOnlyList<(Candidate Device, ChangeOutcome Outcome)> settled)
+    {
+        var changes = new List<JournalChange>();
+        foreach (var (device, outcome) in settled)
         {
-            Attributes = new Dictionary<string, string> { ["device_id"] = device.Reference.Id },
-            Cause = problem.Failure,
-            Advice = "clear them there before you import the line, or remove the line and run again: the device must not be on both sides",
-        };
-        tally.FailRetirement(device.Reference.Id, failure);
-        if (problem is SourceUnavailableException)
-            stopped ??= problem.Failure;
-        progress?.Report(new ExportEvent.RetireFailed(device.Reference, failure));
+            var name = NameInJournal(device.Reference);
+            if (device.Plan is null)
+                continue;
+            if (outcome.Result == ChangeResult.Done)
+                changes.Add(JournalChange.Retired(name, outcome.Detail));
+            else if (outcome.Result == ChangeResult.Unchanged && device.Entry is null)
+                changes.Add(JournalChange.TakenBack(new JournalEntry { Device = name, Line = ReadOnlyMemory<byte>.Empty }, outcome.Failure?.Message));
+            else if (outcome.Result == ChangeResult.Unchanged && device.RetireAgain)
+                changes.Add(JournalChange.TakenBack(device.Entry!, outcome.Failure?.Message));
+            else if (outcome.ChangedAtSource)
+                changes.Add(JournalChange.Retired(name, "the exported keys were no longer there"));
+        }
+        try
+        {
+            if (changes.Count > 0)
+                await journal!.RecordAsync(changes);
+        }
+        catch (FailureException e)
+        {
+            // What was done is done; the next run looks at the source and finds it.
+            stopped ??= e.Failure;
+        }
+        foreach (var (device, outcome) in settled)
+        {
+            if (outcome.ChangedAtSource && device.Entry is not null)
+                tally.Note(device.Reference.Id, OtherKeys);
+            if (outcome.Result == ChangeResult.Done || (outcome.ChangedAtSource && device.Entry is not null))
+            {
+                tally.Retired++;
+                progress?.Report(new ExportEvent.Retired(device.Reference));
+                continue;
+            }
+            var failure = Failure.Named("export", "retire", outcome.Result == ChangeResult.Unchanged
+                ? $"line of device `{device.Reference.Id}` is written, its keys are still at the source"
+                : $"line of device `{device.Reference.Id}` is written, but its keys may still be at the source") with
+            {
+                Attributes = new Dictionary<string, string> { ["device_id"] = device.Reference.Id },
+                Cause = outcome.Failure,
+                Advice = "run the same command again: it looks at the source and finishes. Do not import the line before: the device must not be on both sides",
+            };
+            tally.FailRetirement(device.Reference.Id, failure);
+            if (outcome.SourceFailed)
+                stopped ??= outcome.Failure;
+            progress?.Report(new ExportEvent.RetireFailed(device.Reference, failure));
+        }
     }
 
     private ExportSummary Summarize(int? total, bool interrupted)
@@ -256,6 +440,7 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
             Exported = tally.Exported,
             Skipped = tally.Skipped,
             Rejected = tally.Rejected,
+            FromJournal = tally.FromJournal,
             Retired = tally.Retired,
             RetireFailed = tally.RetireFailed,
             Problems = tally.Problems(),
@@ -270,6 +455,19 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
                 : NextStep.Import,
         };
     }
+
+    private static Failure RollbackUnfinished { get; } = Failure.Named("journal", "rollback_unfinished", "a rollback of this device was begun and not finished") with
+    {
+        Advice = "run the rollback again, then export the device",
+    };
+
+    private static Note GoneMeanwhile { get; } = new("gone_at_source", "it is no longer at the source; its line is the one of an earlier run");
+
+    private static Note ClearedMeanwhile { get; } = new("cleared_at_source", "its keys are already gone at the source; its line is the one of an earlier run");
+
+    private static Note OtherKeys { get; } = new("other_keys_at_source", "it was retired by an earlier run and has other keys at the source since; its line is the one of the earlier run");
+
+    private JournalDeviceId NameInJournal(DeviceReference device) => new(scope!.Source, device.Application, device.Id);
 
     private static Failure ExportFailure(DeviceReference device, Failure cause) =>
         Failure.Named("export", "export", $"export device `{device.Id}`") with
@@ -301,6 +499,18 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options)
 
         public RetireScope Retires { get; init; }
 
-        public IReadOnlyList<Note> Notes { get; init; } = [];
+        /// <summary>What an earlier run recorded; the line is taken from it. Null when the device was read and mapped now.</summary>
+        public JournalEntry? Entry { get; init; }
+
+        /// <summary>The source has the original keys again although the journal knows the device as retired.</summary>
+        public bool RetireAgain { get; init; }
+
+        /// <summary>How the source was found although this tool did not retire the device; null otherwise.</summary>
+        public RetirePlan? Found { get; init; }
+
+        /// <summary>What was recorded as intended; null before and when nothing is retired.</summary>
+        public RetirePlan? Plan { get; set; }
+
+        public List<Note> Notes { get; init; } = [];
     }
 }

@@ -10,6 +10,8 @@ internal sealed class Tally
 
     public int Exported { get; set; }
 
+    public int FromJournal { get; set; }
+
     public int Skipped { get; set; }
 
     public int Rejected { get; private set; }
@@ -56,10 +58,10 @@ internal sealed class Tally
     ];
 
     /// <summary>The name that says most: that of the cause under a plain <c>export</c> or a server's nameless error.</summary>
-    private static string CodeOf(Failure failure) =>
+    public static string CodeOf(Failure failure) =>
         failure is { Name: "export", Cause: { } cause } ? cause.Name is null or "unknown" ? "read" : cause.Name : failure.Name ?? "read";
 
-    private static Failure Innermost(Failure failure) => failure.Cause is { } cause ? Innermost(cause) : failure;
+    public static Failure Innermost(Failure failure) => failure.Cause is { } cause ? Innermost(cause) : failure;
 
     private sealed class Reason(string text, bool needsPerson)
     {

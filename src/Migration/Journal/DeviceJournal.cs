@@ -40,12 +40,16 @@ public sealed class DeviceJournal : IAsyncDisposable
         statements = new JournalWriteStatements(connection, options.File);
         nextOrdinal = 1 + JournalSchema.Number(connection, "SELECT coalesce(max(ordinal), 0) FROM device");
         Reader = reader;
+        Scope = reader.Scope();
         requests = Channel.CreateBounded<Request>(new BoundedChannelOptions(4 * MaxBatch) { SingleReader = true });
         writer = Task.Run(WriteAsync);
     }
 
     /// <summary>Path of the file.</summary>
     public string File => options.File;
+
+    /// <summary>The migration this journal belongs to.</summary>
+    public JournalScope Scope { get; }
 
     /// <summary>Looks at what is recorded.</summary>
     public JournalReader Reader { get; }

@@ -69,12 +69,14 @@ public sealed class JournalChange
                 ? entry with { SourceSide = SourceSide.Retired }
                 : throw Refused(entry, "retired without an announced change"));
 
-    /// <summary>The source turned out to be as it was: the announced change did not happen.</summary>
-    public static JournalChange NotRetired(JournalDeviceId device, string? detail = null) =>
-        new(device, DeviceState.Written, detail, entry =>
-            entry.SourceSide is SourceSide.RetireIntended
-                ? entry with { SourceSide = SourceSide.Untouched, Way = null, Replacement = null }
-                : throw Refused(entry, "taken back without an announced change"));
+    /// <summary>The announced change, a retirement or a restoration, did not happen: the device is as it was before it was announced.</summary>
+    /// <param name="before">The entry as it was before.</param>
+    /// <param name="detail">Anything worth knowing, without keys.</param>
+    public static JournalChange TakenBack(JournalEntry before, string? detail = null) =>
+        new(before.Device, before.State, detail, entry =>
+            entry.SourceSide is SourceSide.RetireIntended or SourceSide.RestoreIntended
+                ? entry with { SourceSide = before.SourceSide, Way = before.Way, Replacement = before.Replacement }
+                : entry);
 
     /// <summary>The original is about to be put back.</summary>
     public static JournalChange RestoreIntended(JournalDeviceId device, string? detail = null) =>
@@ -83,12 +85,12 @@ public sealed class JournalChange
                 ? entry with { SourceSide = SourceSide.RestoreIntended, Attempts = entry.Attempts + 1 }
                 : throw Refused(entry, "restored although it was never retired"));
 
-    /// <summary>The original is back and was checked.</summary>
+    /// <summary>The original is back, or was still there, and was seen there.</summary>
     public static JournalChange Restored(JournalDeviceId device, string? detail = null) =>
         new(device, DeviceState.Restored, detail, entry =>
-            entry.SourceSide is SourceSide.RestoreIntended or SourceSide.Restored
-                ? entry with { SourceSide = SourceSide.Restored }
-                : throw Refused(entry, "restored without an announced change"));
+            entry.SourceSide is SourceSide.Untouched
+                ? throw Refused(entry, "restored although it was never retired")
+                : entry with { SourceSide = SourceSide.Restored });
 
     /// <summary>The Things Stack has the device.</summary>
     public static JournalChange Imported(JournalDeviceId device, string? detail = null) => OnTarget(device, DeviceState.Imported, TargetSide.Imported, detail);
@@ -96,17 +98,13 @@ public sealed class JournalChange
     /// <summary>The device on The Things Stack equals its line.</summary>
     public static JournalChange Verified(JournalDeviceId device, string? detail = null) => OnTarget(device, DeviceState.Verified, TargetSide.Verified, detail);
 
-    /// <summary>The device is not exported. Refused when the source may no longer hold the original.</summary>
+    /// <summary>The device is not exported. A line that is already recorded is kept: it may be the only copy of the keys.</summary>
     /// <param name="device">The device.</param>
     /// <param name="code">Reason for scripts.</param>
     /// <param name="reason">Reason as a sentence, without keys.</param>
     public static JournalChange Rejected(JournalDeviceId device, string code, string reason) =>
-        new(device, DeviceState.Rejected, $"{code}: {reason}", entry => Original(entry, "rejected") with
-        {
-            Line = null,
-            RejectedCode = code,
-            RejectedReason = reason,
-        });
+        new(device, DeviceState.Rejected, $"{code}: {reason}", entry =>
+            entry.Line is null ? entry with { RejectedCode = code, RejectedReason = reason } : entry);
 
     /// <summary>Device and state; never a key.</summary>
     public override string ToString() => $"{Device}: {State}";

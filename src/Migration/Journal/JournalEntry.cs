@@ -73,19 +73,6 @@ public enum TargetSide
     Verified,
 }
 
-/// <summary>Ways to take a device out of service at its source.</summary>
-public enum RetireWay
-{
-    /// <summary>Keys become zero: joins are refused.</summary>
-    Clear,
-
-    /// <summary>The AppKey becomes a random one: joins are refused, the session lives on.</summary>
-    Rotate,
-
-    /// <summary>The device is removed.</summary>
-    Delete,
-}
-
 /// <summary>One device as the journal holds it. <see cref="ToString"/> shows no key.</summary>
 public sealed record JournalEntry
 {

@@ -72,18 +72,18 @@ public sealed class JournalReader : IDisposable
         }
     });
 
-    /// <summary>The entries of a device ID in every application of the journal, in the order of the journal.</summary>
-    public IReadOnlyList<JournalEntry> FindAll(string deviceId) => Guard(File, () =>
+    /// <summary>The names under which a device ID is known, one for each application, in the order of the journal.</summary>
+    public IReadOnlyList<JournalDeviceId> NamesOf(string deviceId) => Guard(File, () =>
     {
         lock (gate)
         {
-            using var query = Query(database, $"SELECT {JournalRows.Columns} FROM device WHERE device_id = $device_id ORDER BY ordinal");
+            using var query = Query(database, "SELECT source, application, device_id FROM device WHERE device_id = $device_id ORDER BY ordinal");
             query.Parameters.AddWithValue("$device_id", deviceId);
             using var row = query.ExecuteReader();
-            var entries = new List<JournalEntry>();
+            var names = new List<JournalDeviceId>();
             while (row.Read())
-                entries.Add(JournalRows.Entry(row, File));
-            return entries;
+                names.Add(new JournalDeviceId(row.GetString(0), row.GetString(1), row.GetString(2)));
+            return names;
         }
     });
 
@@ -119,6 +119,26 @@ public sealed class JournalReader : IDisposable
             var page = Page(after, PageSize);
             foreach (var entry in page)
                 yield return entry;
+            if (page.Count < PageSize)
+                yield break;
+            after = page[^1].Ordinal;
+            await Task.Yield();
+        }
+    }
+
+    /// <summary>Names of the devices, in the order of the journal. Reads no record and checks no checksum.</summary>
+    /// <param name="onlyWritten">Only devices with a line.</param>
+    /// <param name="cancellation">Ends the reading.</param>
+    public async IAsyncEnumerable<JournalDeviceId> NamesAsync(bool onlyWritten, [EnumeratorCancellation] CancellationToken cancellation = default)
+    {
+        const int PageSize = 4096;
+        var after = 0L;
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var page = Names(onlyWritten, after, PageSize);
+            foreach (var (_, device) in page)
+                yield return device;
             if (page.Count < PageSize)
                 yield break;
             after = page[^1].Ordinal;
@@ -204,6 +224,22 @@ public sealed class JournalReader : IDisposable
             throw;
         }
     }
+
+    private List<(long Ordinal, JournalDeviceId Device)> Names(bool onlyWritten, long after, int size) => Guard(File, () =>
+    {
+        lock (gate)
+        {
+            using var query = Query(database, "SELECT ordinal, source, application, device_id FROM device WHERE ordinal > $after AND (line IS NOT NULL OR NOT $only) ORDER BY ordinal LIMIT $size");
+            query.Parameters.AddWithValue("$only", onlyWritten);
+            query.Parameters.AddWithValue("$after", after);
+            query.Parameters.AddWithValue("$size", size);
+            using var row = query.ExecuteReader();
+            var page = new List<(long, JournalDeviceId)>();
+            while (row.Read())
+                page.Add((row.GetInt64(0), new JournalDeviceId(row.GetString(1), row.GetString(2), row.GetString(3))));
+            return page;
+        }
+    });
 
     private List<JournalEntry> Page(long after, int size) => Guard(File, () =>
     {

@@ -45,6 +45,7 @@ internal static class JournalSchema
           UNIQUE (source, application, device_id),
           CHECK (source_side IN ('Untouched', 'Restored') OR (line IS NOT NULL AND length(record) > 0))
         ) STRICT;
+        CREATE INDEX device_by_id ON device (device_id);
         CREATE TABLE event (
           number INTEGER PRIMARY KEY,
           ordinal INTEGER NOT NULL REFERENCES device (ordinal) ON DELETE CASCADE,

@@ -5,17 +5,17 @@ namespace Sources.TtnV2;
 /// asked. A refusal stretches the interval, answers shrink it back: others may use up the same limit.
 /// </summary>
 /// <param name="clock">Clock and timers.</param>
-/// <param name="calls">Calls in any one interval.</param>
+/// <param name="calls">Calls in any one interval; 0 for no limit of our own, refusals are still heeded.</param>
 /// <param name="interval">The interval when nobody refuses.</param>
 internal sealed class Pacer(TimeProvider clock, int calls, TimeSpan interval) : IDisposable
 {
     private const double Stretch = 1.5;
-    private const double LongestStretch = 4;
-    private const double Recovery = 0.95;
+    private const double LongestStretch = 8;
+    private const double Recovery = 0.02;
 
     private readonly SemaphoreSlim turn = new(1);
     private readonly Lock gate = new();
-    private readonly Queue<DateTimeOffset> starts = new(calls);
+    private readonly Queue<DateTimeOffset> starts = new(Math.Max(1, calls));
     private DateTimeOffset notBefore = DateTimeOffset.MinValue;
     private double stretched = 1;
 
@@ -62,7 +62,7 @@ internal sealed class Pacer(TimeProvider clock, int calls, TimeSpan interval) : 
     public void Served()
     {
         lock (gate)
-            stretched = Math.Max(1, stretched * Recovery);
+            stretched = Math.Max(1, stretched - Recovery);
     }
 
     /// <inheritdoc/>
@@ -74,11 +74,13 @@ internal sealed class Pacer(TimeProvider clock, int calls, TimeSpan interval) : 
         lock (gate)
         {
             var now = clock.GetUtcNow();
-            var due = starts.Count < calls ? now : starts.Peek() + (interval * stretched);
+            var due = calls == 0 || starts.Count < calls ? now : starts.Peek() + (interval * stretched);
             if (due < notBefore)
                 due = notBefore;
             if (due > now)
                 return TimeSpan.FromMilliseconds(Math.Ceiling((due - now).TotalMilliseconds));
+            if (calls == 0)
+                return TimeSpan.Zero;
             if (starts.Count == calls)
                 starts.Dequeue();
             starts.Enqueue(now);

@@ -36,6 +36,7 @@ internal sealed partial class TtnV2Client : IAsyncDisposable
     private static readonly Method<GetByAppIDRequest, Announcement> GetByAppId = new("/discovery.Discovery/GetByAppID");
     private static readonly Method<ApplicationIdentifier, DeviceRecords> GetDevices = new("/handler.ApplicationManager/GetDevicesForApplication");
     private static readonly Method<DeviceIdentifier, UndecodedDevice> GetDevice = new("/handler.ApplicationManager/GetDevice");
+    private static readonly Method<DeviceIdentifier, Empty> DeleteDevice = new("/handler.ApplicationManager/DeleteDevice");
     private static readonly Method<V2Device, Empty> SetDevice = new("/handler.ApplicationManager/SetDevice");
 
     private readonly string application;
@@ -99,8 +100,8 @@ internal sealed partial class TtnV2Client : IAsyncDisposable
                     }
                 },
                 cancellation);
-            foreach (var record in page.Response.Devices)
-                yield return TtnV2Device.Decode(application, id: null, record.Memory, hasCounters: false);
+            foreach (var (place, record) in page.Response.Devices.Index())
+                yield return TtnV2Device.Decode(application, id: null, record.Memory, hasCounters: false, position: start + place);
             offset += page.Response.Devices.Count;
             LogPage(context.Log, application, offset, page.Headers.Get("total") ?? "?");
 
@@ -123,23 +124,54 @@ internal sealed partial class TtnV2Client : IAsyncDisposable
         return Decode(id, answer.Response);
     }
 
+    /// <summary>One part of the list, as it is now; no counters.</summary>
+    /// <param name="offset">Place of the first device, from 0.</param>
+    /// <param name="count">Devices at most.</param>
+    /// <param name="cancellation">Stops waiting.</param>
+    public async Task<IReadOnlyList<TtnV2Device>> PageAsync(int offset, int count, CancellationToken cancellation)
+    {
+        var page = await CallAsync(token => OnceAsync(GetDevices, new ApplicationIdentifier { AppId = application }, token, count, offset), cancellation);
+        return [.. page.Response.Devices.Select(record => TtnV2Device.Decode(application, id: null, record.Memory, hasCounters: false))];
+    }
+
+    /// <summary>Stores a device, and creates it when it is not there.</summary>
+    public async Task<bool> SetAsync(V2Device record, CancellationToken cancellation)
+    {
+        await CallAsync(token => OnceAsync(SetDevice, record, token), cancellation);
+        return true;
+    }
+
     /// <summary>
-    /// Reads a device afresh, lets <paramref name="change"/> make the record to store, and stores it. The two are repeated together, so
-    /// that a Set that was applied without an answer is seen.
+    /// Reads a device afresh, lets <paramref name="decide"/> say what to do, and does it. The steps are repeated together, so that a
+    /// change that was applied without an answer is seen.
     /// </summary>
     /// <param name="id">Device ID.</param>
-    /// <param name="change">Gives the record to store, or null when it is as it should be. May throw <see cref="FailureException"/>.</param>
+    /// <param name="decide">Gives the change to make, or null when nothing is to be done.</param>
+    /// <param name="known">The device as it was read before: used in place of a first read when that was a moment ago. May be null.</param>
     /// <param name="cancellation">Stops waiting.</param>
-    public async Task ChangeAsync(string id, Func<TtnV2Device, V2Device?> change, CancellationToken cancellation) =>
+    /// <exception cref="DeviceNotFoundException">The device is not there.</exception>
+    public async Task<bool> ChangeAsync(string id, Func<TtnV2Device, TtnV2Change?> decide, TtnV2Device? known, CancellationToken cancellation)
+    {
+        var fresh = known is not null && known.IsFresh(context.Clock) ? known : null;
         await CallAsync<object?>(
             async token =>
             {
-                var answer = await OnceAsync(GetDevice, Identifier(id), token);
-                if (change(Decode(id, answer.Response)) is { } record)
-                    await OnceAsync(SetDevice, record, token);
+                var now = fresh ?? Decode(id, (await OnceAsync(GetDevice, Identifier(id), token)).Response);
+                fresh = null;
+                switch (decide(now))
+                {
+                    case { Record: { } record }:
+                        await OnceAsync(SetDevice, record, token);
+                        break;
+                    case { }:
+                        await OnceAsync(DeleteDevice, Identifier(id), token);
+                        break;
+                }
                 return null;
             },
             cancellation);
+        return true;
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -152,7 +184,7 @@ internal sealed partial class TtnV2Client : IAsyncDisposable
     private DeviceIdentifier Identifier(string id) => new() { AppId = application, DevId = id };
 
     private TtnV2Device Decode(string id, UndecodedDevice answer) =>
-        TtnV2Device.Decode(application, id, Google.Protobuf.MessageExtensions.ToByteArray(answer), hasCounters: true);
+        TtnV2Device.Decode(application, id, Google.Protobuf.MessageExtensions.ToByteArray(answer), hasCounters: true, readAt: context.Clock.GetTimestamp());
 
     /// <summary>Runs a step with retries; what remains becomes a failure with the server's own text.</summary>
     private async Task<T> CallAsync<T>(Func<CancellationToken, Task<T>> step, CancellationToken cancellation)
@@ -166,6 +198,8 @@ internal sealed partial class TtnV2Client : IAsyncDisposable
         catch (RpcException e)
         {
             var failure = TtnV2Errors.FromHandler(e, application);
+            if (TtnV2Errors.IsDeviceNotFound(e))
+                throw new DeviceNotFoundException(failure, e);
             throw TtnV2Errors.ConcernsAll(e) || !answered
                 ? new SourceUnavailableException(failure, e)
                 : new FailureException(failure, e);
@@ -307,4 +341,18 @@ internal sealed partial class TtnV2Client : IAsyncDisposable
 
     [LoggerMessage(LogLevel.Debug, "application {Application} is at handler {Handler}, {Address}")]
     private static partial void LogHandler(ILogger log, string application, string handler, string address);
+}
+
+/// <summary>A change to make: a record to store, or the deletion.</summary>
+/// <param name="Record">The record to store; null deletes.</param>
+internal sealed record TtnV2Change(V2Device? Record)
+{
+    /// <summary>The deletion.</summary>
+    public static TtnV2Change Delete { get; } = new((V2Device?)null);
+
+    /// <summary>Stores a record.</summary>
+    public static TtnV2Change Set(V2Device record) => new(record);
+
+    /// <summary>The kind of change; never a key.</summary>
+    public override string ToString() => Record is null ? "delete" : "set";
 }

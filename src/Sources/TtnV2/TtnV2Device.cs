@@ -10,9 +10,16 @@ namespace Sources.TtnV2;
 /// <summary>A device of The Things Network V2, as the handler sent it.</summary>
 internal sealed class TtnV2Device : SourceDevice
 {
-    private TtnV2Device(string application, string id, ReadOnlyMemory<byte> record, V2Device? value, Failure? problem, bool hasCounters)
+    /// <summary>Longest time between a Get and a Set that relies on it: a Set writes the frame counters that the Get gave.</summary>
+    public static readonly TimeSpan Freshness = TimeSpan.FromSeconds(5);
+
+    private readonly long? readAt;
+
+    private TtnV2Device(string application, string id, ReadOnlyMemory<byte> record, V2Device? value, Failure? problem, bool hasCounters, int? position, long? readAt)
         : base(application, id)
     {
+        Position = position;
+        this.readAt = readAt;
         Record = record;
         Value = value;
         Problem = problem;
@@ -34,6 +41,12 @@ internal sealed class TtnV2Device : SourceDevice
     /// <summary>Plan for its MAC state; set by the source when it reads a device that goes with its session.</summary>
     public FrequencyPlanResult Plan { get; set; }
 
+    /// <summary>Place in the list of the application, from 0; null when it did not come from a list.</summary>
+    public int? Position { get; }
+
+    /// <summary>True when the device was read by Get no longer ago than <see cref="Freshness"/>.</summary>
+    public bool IsFresh(TimeProvider clock) => IsDecoded && readAt is { } start && clock.GetElapsedTime(start) <= Freshness;
+
     /// <summary>True when the record can be decoded.</summary>
     [MemberNotNullWhen(true, nameof(Value))]
     [MemberNotNullWhen(false, nameof(Problem))]
@@ -44,11 +57,13 @@ internal sealed class TtnV2Device : SourceDevice
     /// <param name="id">Device ID it was asked for by; null takes the record's own.</param>
     /// <param name="record">A handler.Device on the wire.</param>
     /// <param name="hasCounters">True for an answer to Get.</param>
-    public static TtnV2Device Decode(string application, string? id, ReadOnlyMemory<byte> record, bool hasCounters)
+    /// <param name="position">Place in the list of the application, from 0; null when it did not come from one.</param>
+    /// <param name="readAt">Timestamp of the answer to Get; null otherwise.</param>
+    public static TtnV2Device Decode(string application, string? id, ReadOnlyMemory<byte> record, bool hasCounters, int? position = null, long? readAt = null)
     {
         var problem = TryDecode(record, out var value);
         id ??= value?.DevId ?? PeekId(record.Span);
-        return new TtnV2Device(application, id, record, problem is null ? value : null, problem, hasCounters);
+        return new TtnV2Device(application, id, record, problem is null ? value : null, problem, hasCounters, position, readAt);
     }
 
     private static Failure? TryDecode(ReadOnlyMemory<byte> record, out V2Device? value)

@@ -25,6 +25,10 @@ internal static class TtnV2Errors
         _ => false,
     };
 
+    /// <summary>The handler does not know the device; the application is fine.</summary>
+    public static bool IsDeviceNotFound(RpcException e) =>
+        e.Origin == RpcFailureOrigin.Server && e.StatusCode == StatusCode.NotFound && e.Detail.StartsWith("handler:device:", StringComparison.Ordinal);
+
     /// <summary>Every other device would fail alike: no way to the server, or it does not accept the key or the application.</summary>
     public static bool ConcernsAll(RpcException e) => e.Origin switch
     {
@@ -51,6 +55,7 @@ internal static class TtnV2Errors
             Name = "unknown",
             Attributes = new Dictionary<string, string> { ["server"] = e.Target.ToString() },
             Advice = Advice(e, application),
+            NotAuthorised = ConcernsAll(e) && e.StatusCode is StatusCode.Unauthenticated or StatusCode.PermissionDenied or StatusCode.Unknown,
         },
         _ => new Failure($"handler {e.Target}: {e.Detail}") { Advice = e.Advice ?? "see that the handler runs and can be reached from here, then run the command again" },
     };

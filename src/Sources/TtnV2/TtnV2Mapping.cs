@@ -45,7 +45,7 @@ internal static class TtnV2Mapping
     public static MapResult Map(TtnV2Device device, TtnV2MappingOptions options, TtnV2SessionContext session)
     {
         if (Rejection(device) is { } rejection)
-            return new MapResult.Rejected(rejection);
+            return new MapResult.Rejected(rejection) { KeysGone = rejection.Name == "no_keys" };
         var record = device.Value!;
         var lorawan = record.LorawanDevice;
         var joins = IsSet(lorawan.AppKey);
@@ -146,7 +146,7 @@ internal static class TtnV2Mapping
             ? $"the device has no AppKey and only part of a session (no {MissingSessionFields(lorawan)})"
             : "the device has no keys: no AppKey and no session") with
         {
-            Advice = "if an earlier run has exported it, its line with the keys is in the file of that run; otherwise give it keys in V2",
+            Advice = "if an earlier run has exported it, its key is already cleared here: restore it with `rollback`, or point --journal at the journal of the earlier run; otherwise give it keys in V2",
         };
 
     private static bool TakesSession(LoRaWanDevice lorawan, TtnV2MappingOptions options) =>

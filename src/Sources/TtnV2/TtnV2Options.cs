@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Collections.Frozen;
 using Migration;
 using TheThingsStack.Errors;
@@ -54,6 +55,12 @@ public sealed record TtnV2Options
     /// <summary>Give ABP devices the frequencies of the plan as factory preset. Default false.</summary>
     public Setting<bool> ResetsToFrequencyPlan { get; init; } = new(false);
 
+    /// <summary>Whether devices are exported, which takes a frequency plan; retiring and restoring do without. Default true.</summary>
+    public bool Exports { get; init; } = true;
+
+    /// <summary>Calls in one second, 0 for no limit. Default 5: V2 refuses more (facts/ttnv2.md section 8); a private cluster may have another limit.</summary>
+    public Setting<string> RequestsPerSecond { get; init; } = new("5");
+
     /// <summary>Says what is wrong with these values, in the order and with the names of the Go tool; null when nothing is.</summary>
     public Failure? Validate()
     {
@@ -61,13 +68,17 @@ public sealed record TtnV2Options
             return new Failure($"open {CaCert.Value}: no such file or directory") { Advice = $"{Where(CaCert, "--ca-cert")} names the file of a private cluster's CA; leave it out for the community network" };
         return Required(AppId, "no_app_id", "no app id", "--app-id", "TTNV2_APP_ID")
             ?? Required(AppAccessKey, "no_app_access_key", "no app access key", "--app-access-key", "TTNV2_APP_ACCESS_KEY")
-            ?? Required(FrequencyPlanId, "no_frequency_plan_id", "no frequency plan id", "--frequency-plan-id", "FREQUENCY_PLAN_ID")
+            ?? (Exports ? Required(FrequencyPlanId, "no_frequency_plan_id", "no frequency plan id", "--frequency-plan-id", "FREQUENCY_PLAN_ID") : null)
             ?? Typed(AppId, "invalid_app_id", "app id", "--app-id")
             ?? Typed(AppAccessKey, "invalid_app_access_key", "app access key", "--app-access-key", secret: true)
             ?? Typed(FrequencyPlanId, "invalid_frequency_plan_id", "frequency plan id", "--frequency-plan-id")
             ?? Address(DiscoveryServerAddress, "discovery_server_address", "discovery server address", "--discovery-server-address")
-            ?? Address(HandlerAddress, "handler_address", "handler address", "--handler-address");
+            ?? Address(HandlerAddress, "handler_address", "handler address", "--handler-address")
+            ?? Rate();
     }
+
+    /// <summary>The number in <see cref="RequestsPerSecond"/>.</summary>
+    public int CallsPerSecond() => int.Parse(RequestsPerSecond.Value, NumberStyles.None, CultureInfo.InvariantCulture);
 
     /// <summary>One sentence for each default that decides what happens to devices.</summary>
     public IReadOnlyList<string> DecidedByDefault()
@@ -79,6 +90,14 @@ public sealed record TtnV2Options
             sentences.Add($"the discovery server of the community, {CommunityDiscovery}, was asked because discovery-server-address was not given");
         return sentences;
     }
+
+    private Failure? Rate() =>
+        int.TryParse(RequestsPerSecond.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var rate) && rate <= 10_000
+            ? null
+            : Failure.Named("source/ttnv2", "invalid_requests_per_second", $"requests per second `{RequestsPerSecond.Value}` is not a number from 0 to 10000") with
+            {
+                Advice = $"give {Where(RequestsPerSecond, "--requests-per-second")} a whole number; 0 means no limit, 5 is what V2 allows",
+            };
 
     private static Failure? Required(Setting<string> setting, string name, string message, string flag, string variable) =>
         setting.Value.Length > 0 ? null : Failure.Named("source/ttnv2", name, message) with { Advice = $"give {flag}, or set {variable}" };

@@ -24,6 +24,9 @@ public sealed record Failure(string Message)
     /// <summary>The failure behind this one.</summary>
     public Failure? Cause { get; init; }
 
+    /// <summary>True when a server does not accept who asks: the key is wrong, or lacks a right.</summary>
+    public bool NotAuthorised { get; init; }
+
     /// <summary>What the user can do next; null when the message says it.</summary>
     public string? Advice { get; init; }
 

@@ -16,8 +16,6 @@ internal ref struct JsonMessageReader
 {
     private static readonly SearchValues<byte> StringEnd = SearchValues.Create([.. Enumerable.Range(0, 0x20).Select(i => (byte)i), (byte)'"', (byte)'\\']);
 
-    private static readonly SearchValues<byte> HexDigits = SearchValues.Create("0123456789abcdefABCDEF"u8);
-
     private readonly ReadOnlySpan<byte> text;
     private readonly long firstLine;
     private readonly Trail trail;
@@ -103,10 +101,17 @@ internal ref struct JsonMessageReader
 
     private void Object(MessageTable table)
     {
-        if (OpensEmpty((byte)'}'))
-            return;
+        Deeper();
+        at++;
         UInt128 seen = 0;
         var oneofs = 0;
+        SkipSpace();
+        if (Peek() == (byte)'}')
+        {
+            at++;
+            depth--;
+            return;
+        }
         while (true)
         {
             var name = Name(out var start, out var length);
@@ -125,44 +130,41 @@ internal ref struct JsonMessageReader
                 trail.EnterName(depth, start, length);
                 SkipValue();
             }
-            if (Ends((byte)'}'))
-                return;
+            SkipSpace();
+            if (EndsObject())
+                break;
         }
-    }
-
-    // Enters an object or list; true when it is empty and left again.
-    private bool OpensEmpty(byte close)
-    {
-        if (depth >= Trail.MaxDepth)
-            throw Fail($"nested more than {Trail.MaxDepth} levels", "R7");
-        depth++;
-        deepest = Math.Max(deepest, depth);
-        trail.Leave(depth);
-        at++;
-        SkipSpace();
-        if (Peek() != close)
-            return false;
-        at++;
         depth--;
-        return true;
     }
 
-    // After a member or element: a comma and the next one, or the end, which leaves the object or list.
-    private bool Ends(byte close)
+    // After a member: a comma and the next one, or the end.
+    private bool EndsObject()
     {
-        SkipSpace();
         var c = Peek();
-        at++;
-        if (c == close)
+        if (c == (byte)'}')
         {
-            depth--;
+            at++;
             return true;
         }
         if (c != (byte)',')
+            throw Fail($"expected , or }} and found {Describe()}", "R4");
+        at++;
+        SkipSpace();
+        return false;
+    }
+
+    private bool EndsList()
+    {
+        SkipSpace();
+        var c = Peek();
+        if (c == (byte)']')
         {
-            at--;
-            throw Fail($"expected , or {(char)close} and found {Describe()}", "R4");
+            at++;
+            return true;
         }
+        if (c != (byte)',')
+            throw Fail($"expected , or ] and found {Describe()}", "R4");
+        at++;
         SkipSpace();
         return false;
     }
@@ -225,8 +227,15 @@ internal ref struct JsonMessageReader
 
     private void List(FieldTable field, bool standard)
     {
-        if (OpensEmpty((byte)']'))
+        Deeper();
+        at++;
+        SkipSpace();
+        if (Peek() == (byte)']')
+        {
+            at++;
+            depth--;
             return;
+        }
         var block = 0;
         if (field.IsPacked)
         {
@@ -244,9 +253,10 @@ internal ref struct JsonMessageReader
             else
                 Value(field, standard);
         }
-        while (!Ends((byte)']'));
+        while (!EndsList());
         if (field.IsPacked)
             wire.Close(block);
+        depth--;
     }
 
     private void NullElement(FieldTable field, bool standard)
@@ -259,8 +269,15 @@ internal ref struct JsonMessageReader
 
     private void Map(FieldTable field, bool standard)
     {
-        if (OpensEmpty((byte)'}'))
+        Deeper();
+        at++;
+        SkipSpace();
+        if (Peek() == (byte)'}')
+        {
+            at++;
+            depth--;
             return;
+        }
         var key = field.Key!;
         var value = field.Value!;
         var known = new KnownKeys(keyCount);
@@ -298,9 +315,11 @@ internal ref struct JsonMessageReader
             }
             keyStart += wire.Close(entry);
             AddKey(ref known, new KeyPlace(keyStart, keyLength, number));
+            SkipSpace();
         }
-        while (!Ends((byte)'}'));
+        while (!EndsObject());
         keyCount = known.First;
+        depth--;
     }
 
     // The keys of one map: compared one by one while few, by a set when many.
@@ -417,11 +436,16 @@ internal ref struct JsonMessageReader
         wire.Varint(value.Tag);
         if (Peek() == (byte)'{' && field.IsGoogleWrapper && !standard)
         {
-            if (OpensEmpty((byte)'}') || !Name(out _, out _).SequenceEqual("value"u8))
+            Deeper();
+            at++;
+            SkipSpace();
+            if (Peek() != (byte)'"' || !Name(out _, out _).SequenceEqual("value"u8))
                 throw Fail("an object here must hold \"value\" and nothing else");
             Value(value, standard);
-            if (!Ends((byte)'}'))
+            SkipSpace();
+            if (!EndsObject())
                 throw Fail("an object here must hold \"value\" and nothing else");
+            depth--;
         }
         else
         {
@@ -662,8 +686,14 @@ internal ref struct JsonMessageReader
         }
         if (Peek() != (byte)'{')
             throw Unexpected("an object with \"paths\"");
-        if (!OpensEmpty((byte)'}'))
+        Deeper();
+        at++;
+        SkipSpace();
+        if (Peek() == (byte)'}')
+            at++;
+        else
             MaskMembers();
+        depth--;
         wire.Close(start);
     }
 
@@ -674,17 +704,28 @@ internal ref struct JsonMessageReader
             if (!Name(out _, out _).SequenceEqual("paths"u8) || Peek() == (byte)'n')
             {
                 SkipValue();
+                SkipSpace();
                 continue;
             }
             if (Peek() != (byte)'[')
                 throw Unexpected("a list");
-            if (OpensEmpty((byte)']'))
-                continue;
-            do
-                MaskPath(TextToken(), camel: false);
-            while (!Ends((byte)']'));
+            Deeper();
+            at++;
+            SkipSpace();
+            if (Peek() == (byte)']')
+            {
+                at++;
+            }
+            else
+            {
+                do
+                    MaskPath(TextToken(), camel: false);
+                while (!EndsList());
+            }
+            depth--;
+            SkipSpace();
         }
-        while (!Ends((byte)'}'));
+        while (!EndsObject());
     }
 
     private readonly void MaskPath(ReadOnlySpan<byte> path, bool camel)
@@ -709,8 +750,15 @@ internal ref struct JsonMessageReader
     // google.protobuf.Struct: field 1 is a map from text to Value.
     private void Struct()
     {
-        if (OpensEmpty((byte)'}'))
+        Deeper();
+        at++;
+        SkipSpace();
+        if (Peek() == (byte)'}')
+        {
+            at++;
+            depth--;
             return;
+        }
         var known = new KnownKeys(keyCount);
         do
         {
@@ -728,9 +776,11 @@ internal ref struct JsonMessageReader
             StructValue();
             keyStart += wire.Close(entry);
             AddKey(ref known, new KeyPlace(keyStart, keyLength, 0));
+            SkipSpace();
         }
-        while (!Ends((byte)'}'));
+        while (!EndsObject());
         keyCount = known.First;
+        depth--;
     }
 
     private void StructValue()
@@ -777,14 +827,22 @@ internal ref struct JsonMessageReader
 
     private void StructList()
     {
-        if (OpensEmpty((byte)']'))
+        Deeper();
+        at++;
+        SkipSpace();
+        if (Peek() == (byte)']')
+        {
+            at++;
+            depth--;
             return;
+        }
         do
         {
             wire.Byte(10);
             StructValue();
         }
-        while (!Ends((byte)']'));
+        while (!EndsList());
+        depth--;
     }
 
     // A value that no field takes: only checked as JSON.
@@ -805,21 +863,40 @@ internal ref struct JsonMessageReader
                 Literal("null"u8);
                 break;
             case (byte)'{':
-                if (OpensEmpty((byte)'}'))
-                    break;
-                do
+                Deeper();
+                at++;
+                SkipSpace();
+                if (Peek() == (byte)'}')
                 {
-                    _ = Name(out _, out _);
-                    SkipValue();
+                    at++;
                 }
-                while (!Ends((byte)'}'));
+                else
+                {
+                    do
+                    {
+                        _ = Name(out _, out _);
+                        SkipValue();
+                        SkipSpace();
+                    }
+                    while (!EndsObject());
+                }
+                depth--;
                 break;
             case (byte)'[':
-                if (OpensEmpty((byte)']'))
-                    break;
-                do
-                    SkipValue();
-                while (!Ends((byte)']'));
+                Deeper();
+                at++;
+                SkipSpace();
+                if (Peek() == (byte)']')
+                {
+                    at++;
+                }
+                else
+                {
+                    do
+                        SkipValue();
+                    while (!EndsList());
+                }
+                depth--;
                 break;
             default:
                 var number = Number("a value");
@@ -975,6 +1052,15 @@ internal ref struct JsonMessageReader
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly byte Peek() => (uint)at < (uint)text.Length ? text[at] : throw Incomplete();
 
+    private void Deeper()
+    {
+        if (depth >= Trail.MaxDepth)
+            throw Fail($"nested more than {Trail.MaxDepth} levels", "R7");
+        depth++;
+        deepest = Math.Max(deepest, depth);
+        trail.Leave(depth);
+    }
+
     private readonly TtsJsonException Unexpected(string expected)
     {
         // Something that starts no JSON value at all is R4; a value of another kind is what the original refuses too.
@@ -1008,13 +1094,8 @@ internal ref struct JsonMessageReader
         };
     }
 
-    // A value in a reason, cut; what looks like a key that got into the wrong member is not shown.
-    private static string Short(ReadOnlySpan<byte> value)
-    {
-        if (value.Length >= 32 && value[..32].IndexOfAnyExcept(HexDigits) < 0)
-            return "***";
-        return value.Length <= 40 ? Encoding.UTF8.GetString(value) : Encoding.UTF8.GetString(value[..40]) + "...";
-    }
+    private static string Short(ReadOnlySpan<byte> value) =>
+        value.Length <= 40 ? Encoding.UTF8.GetString(value) : Encoding.UTF8.GetString(value[..40]) + "...";
 
     private static int FirstInvalid(ReadOnlySpan<byte> bytes)
     {

@@ -1,5 +1,6 @@
 using System.Text;
 using Cli.Tests.Golden;
+using Testing;
 using TheThingsStack.Errors;
 
 namespace Cli.Tests.Export;
@@ -11,7 +12,8 @@ public sealed class ExportCommandTests
     {
         var network = new FakeNetwork { DecidedByDefault = ["sessions are exported"] };
         network.Reject("bad", Failure.Named("source/fake", "no_keys", "the device has no keys"));
-        var result = await Run(network, "fake", "device", "dev1", "bad", "dev1", "abp1", "--app-id=app").RunAsync();
+        using var folder = new TemporaryFolder();
+        var result = await new CliRun("fake", "device", "dev1", "bad", "dev1", "abp1", "--app-id=app") { Sources = [network.Define()], StateFolder = folder.Path }.RunAsync();
         Assert.Equal(1, result.ExitCode);
         Assert.Equal(["dev1", "abp1"], result.Output.TrimEnd('\n').Split('\n').Select(l => l.Split('"')[5]));
         Assert.Equal(["dev1"], network.Retired);
@@ -35,12 +37,14 @@ public sealed class ExportCommandTests
                   1  abp_left_running: an ABP device is left running
                      delete it there
                      abp1
+            Journal (keys and history; look with `ttn-lw-migrate status`):
+              FOLDER/ttn-lw-migrate/fake_fake.example.com-1_app.journal
             Next:
               solve what is listed above, then export those devices:
               ttn-lw-migrate fake device --app-id=app bad > more-devices.json
 
             """,
-            result.Error);
+            result.Error.Replace(folder.Path, "FOLDER", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -93,11 +97,13 @@ public sealed class ExportCommandTests
     public async Task The_first_ctrl_c_finishes_the_device_in_hand_and_says_how_to_go_on()
     {
         CliRun? run = null;
+        var retirements = 0;
         var network = new FakeNetwork
         {
             OnRetire = _ =>
             {
-                run!.Interrupt();
+                if (Interlocked.Increment(ref retirements) == 1)
+                    run!.Interrupt();
                 return Task.CompletedTask;
             },
         };
@@ -108,7 +114,7 @@ public sealed class ExportCommandTests
         Assert.InRange(network.Retired.Count, 1, 20);
         Assert.Contains("Interrupted: finishing the devices in hand. Press Ctrl-C again to stop at once.\n", result.Error, StringComparison.Ordinal);
         Assert.Contains("Summary (interrupted)\n", result.Error, StringComparison.Ordinal);
-        Assert.Contains("Next:\n  run the same command again, into another file:\n", result.Error, StringComparison.Ordinal);
+        Assert.Contains("Next:\n  run the same command again; it goes on where this run ended and writes the complete file:\n", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -129,7 +135,7 @@ public sealed class ExportCommandTests
         var result = await run.RunAsync();
         Assert.Equal(1, result.ExitCode);
         Assert.EndsWith(
-            "Stopped at once. The last lines of the file may be of devices that are still alive at fake: look there before you import them.\n",
+            "Stopped at once. The last lines of the file may be of devices that are still alive at fake: run the same command again, it finishes them.\n",
             result.Error,
             StringComparison.Ordinal);
         never.SetResult();

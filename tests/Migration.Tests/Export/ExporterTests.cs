@@ -2,6 +2,8 @@ using System.Text.Json;
 using FsCheck;
 using FsCheck.Fluent;
 using FsCheck.Xunit;
+using Migration.Journal;
+using Testing;
 using TheThingsStack.Errors;
 
 namespace Migration.Tests.Export;
@@ -9,6 +11,7 @@ namespace Migration.Tests.Export;
 public sealed class ExporterTests : IAsyncDisposable
 {
     private readonly FakeSource source = new();
+    private readonly TemporaryFolder folder = new();
     private readonly EventList events = new();
     private readonly MemoryStream output = new();
 
@@ -85,8 +88,9 @@ public sealed class ExporterTests : IAsyncDisposable
         var allowed = good % 45;
         using var failing = atFlush ? new FailingStream(flushes: allowed) : new FailingStream(writes: allowed);
         var network = new FakeSource();
-        var summary = new Exporter(network, new ExportOptions { Concurrency = 1 + (concurrency % 20) })
-            .RunAsync(new ExportRequest(ExportedItems.Devices, ids), failing).GetAwaiter().GetResult();
+        using var place = new TemporaryFolder();
+        var summary = WithJournal(place, journal => new Exporter(network, new ExportOptions { Concurrency = 1 + (concurrency % 20) }, journal)
+            .RunAsync(new ExportRequest(ExportedItems.Devices, ids), failing)).GetAwaiter().GetResult();
         var safe = ids.Take(allowed);
         Assert.Equal(safe, network.Retired.Order(StringComparer.Ordinal));
         Assert.Equal(allowed >= ids.Length, summary.Succeeded);
@@ -115,7 +119,8 @@ public sealed class ExporterTests : IAsyncDisposable
         }
         using var lines = new MemoryStream();
         var list = new EventList();
-        var summary = new Exporter(network, new ExportOptions()).RunAsync(new ExportRequest(ExportedItems.Devices, ids), lines, list).GetAwaiter().GetResult();
+        using var place = new TemporaryFolder();
+        var summary = WithJournal(place, journal => new Exporter(network, new ExportOptions(), journal).RunAsync(new ExportRequest(ExportedItems.Devices, ids), lines, list)).GetAwaiter().GetResult();
         Assert.Equal(ids.Length, summary.Exported + summary.Rejected + summary.Skipped);
         Assert.Equal(ids.Length - ids.Distinct().Count(), summary.Skipped);
         Assert.Equal(summary.Exported, summary.Retired + summary.RetireFailed);
@@ -257,6 +262,7 @@ public sealed class ExporterTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        folder.Dispose();
         await output.DisposeAsync();
         await source.DisposeAsync();
     }
@@ -271,5 +277,11 @@ public sealed class ExporterTests : IAsyncDisposable
 
     private Task<ExportSummary> RunAsync(
         string[] ids, ExportOptions? options = null, ExportedItems what = ExportedItems.Devices, CancellationToken interrupt = default) =>
-        new Exporter(source, options ?? new ExportOptions()).RunAsync(new ExportRequest(what, ids), output, events, interrupt);
+        WithJournal(folder, journal => new Exporter(source, options ?? new ExportOptions(), options is { DryRun: true } ? null : journal).RunAsync(new ExportRequest(what, ids), output, events, interrupt));
+
+    private static async Task<ExportSummary> WithJournal(TemporaryFolder folder, Func<DeviceJournal, Task<ExportSummary>> run)
+    {
+        await using var journal = DeviceJournal.Open(new JournalOptions(folder.File("test.journal"), new JournalScope("fake", ""), "1.2.3", TimeProvider.System));
+        return await run(journal);
+    }
 }

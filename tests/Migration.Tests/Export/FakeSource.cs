@@ -83,13 +83,33 @@ internal sealed class FakeSource : IDeviceSource
             ? new MapResult.Rejected(Failure.Named("source/fake", name, name.Replace('_', ' ')))
             : new MapResult.Mapped(EndDeviceNamed(device.Application, device.Id), Scopes.GetValueOrDefault(device.Id, RetireScope.RootKeys), Notes.GetValueOrDefault(device.Id, []));
 
-    public async Task RetireAsync(SourceDevice device, RetireScope scope, CancellationToken cancellation)
+    public SourceDevice FromRecord(string application, string id, ReadOnlyMemory<byte> record) => new FakeDevice(application, id);
+
+    public RetireWay DefaultWay(SourceDevice device) => RetireWay.Rotate;
+
+    public RetirePlan PlanRetirement(SourceDevice device, RetireScope scope, RetireWay way) => new(way, "retired"u8.ToArray());
+
+    public RecordMatch Compare(SourceDevice now, SourceDevice exported, RetirePlan plan) =>
+        Retired.Contains(now.Id) ? RecordMatch.Replaced : RecordMatch.Original;
+
+    public async Task<ChangeOutcome> RetireAsync(SourceDevice expected, RetirePlan plan, CancellationToken cancellation)
     {
-        await BeforeRetire(device.Id, cancellation);
-        if (RetireFailures.TryGetValue(device.Id, out var failure))
-            throw failure;
+        await BeforeRetire(expected.Id, cancellation);
+        if (RetireFailures.TryGetValue(expected.Id, out var failure))
+            return new ChangeOutcome(ChangeResult.Unknown) { Failure = failure.Failure, SourceFailed = failure is SourceUnavailableException };
         lock (gate)
-            retired.Add(device.Id);
+            retired.Add(expected.Id);
+        return new ChangeOutcome(ChangeResult.Accepted);
+    }
+
+    public Task<IReadOnlyList<ChangeOutcome>> ConfirmAsync(IReadOnlyList<AcceptedRetirement> accepted, CancellationToken cancellation) =>
+        Task.FromResult<IReadOnlyList<ChangeOutcome>>([.. accepted.Select(a => new ChangeOutcome(Retired.Contains(a.Exported.Id) ? ChangeResult.Done : ChangeResult.Unknown))]);
+
+    public Task<ChangeOutcome> RestoreAsync(SourceDevice original, RetirePlan plan, bool dryRun, CancellationToken cancellation)
+    {
+        lock (gate)
+            retired.Remove(original.Id);
+        return Task.FromResult(new ChangeOutcome(ChangeResult.Done));
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -111,7 +131,7 @@ internal sealed class FakeSource : IDeviceSource
 
     private sealed class FakeDevice(string application, string id) : SourceDevice(application, id)
     {
-        public override ReadOnlyMemory<byte> Record => ReadOnlyMemory<byte>.Empty;
+        public override ReadOnlyMemory<byte> Record { get; } = System.Text.Encoding.UTF8.GetBytes("record of " + id);
     }
 }
 

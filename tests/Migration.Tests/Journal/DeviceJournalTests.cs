@@ -49,7 +49,7 @@ public sealed class DeviceJournalTests : JournalTestBase
         await using var journal = Open();
         var other = Id(1) with { Application = "other" };
         await journal.RecordAsync(Written(1), JournalChange.Rejected(other, "no_keys", "it has no keys"));
-        Assert.Equal([DeviceState.Written, DeviceState.Rejected], journal.Reader.FindAll("dev-1").Select(e => e.State));
+        Assert.Equal([DeviceState.Written, DeviceState.Rejected], journal.Reader.NamesOf("dev-1").Select(name => journal.Reader.Find(name)!.State));
         Assert.Equal("it has no keys", journal.Reader.Find(other)!.RejectedReason);
     }
 

@@ -21,11 +21,13 @@ public sealed class JournalChangeTests : JournalTestBase
         { "written", "intended", true },
         { "written", "retired", false },
         { "written", "restore", false },
+        { "written", "restored", false },
+        { "written", "not-retired", true },
         { "written", "imported", true },
         { "written imported", "intended", true },
         { "written intended", "read", false },
         { "written intended", "written", false },
-        { "written intended", "rejected", false },
+        { "written intended", "rejected", true },
         { "written intended", "intended", true },
         { "written intended", "not-retired", true },
         { "written intended", "restore", true },
@@ -33,7 +35,7 @@ public sealed class JournalChangeTests : JournalTestBase
         { "written intended retired", "written", false },
         { "written intended retired", "intended", true },
         { "written intended retired", "restore", true },
-        { "written intended retired", "restored", false },
+        { "written intended retired", "restored", true },
         { "written intended retired", "verified", true },
         { "written intended retired restore", "intended", false },
         { "written intended retired restore", "written", false },
@@ -100,13 +102,15 @@ public sealed class JournalChangeTests : JournalTestBase
         Assert.Equal(unfinished ? 1 : 0, journal.Reader.CountUnfinished());
     }
 
+    private static JournalEntry Before => new() { Device = Id(1), Record = RecordOf(1), Line = LineOf(1) };
+
     private static JournalChange Change(string step) => step switch
     {
         "read" => JournalChange.Read(Id(1), RecordOf(9)),
         "written" => JournalChange.Written(Id(1), RecordOf(1), LineOf(1)),
         "rejected" => JournalChange.Rejected(Id(1), "no_keys", "it has no keys"),
         "intended" => Intended(1),
-        "not-retired" => JournalChange.NotRetired(Id(1)),
+        "not-retired" => JournalChange.TakenBack(Before),
         "retired" => JournalChange.Retired(Id(1)),
         "restore" => JournalChange.RestoreIntended(Id(1)),
         "restored" => JournalChange.Restored(Id(1)),

@@ -12,8 +12,6 @@ internal sealed class RecordSource(TtnV2MappingOptions options) : IDeviceSource
 
     public IReadOnlyList<string> DecidedByDefault => [];
 
-    public List<(string Id, RetireScope Scope)> Retired { get; } = [];
-
     public void Add(string application, string id, byte[] record) =>
         devices[id] = TtnV2Device.Decode(application, id, record, hasCounters: true);
 
@@ -32,11 +30,19 @@ internal sealed class RecordSource(TtnV2MappingOptions options) : IDeviceSource
         options,
         new TtnV2SessionContext(() => ByteString.CopyFrom(new byte[16]), DateTimeOffset.UnixEpoch.AddDays(20_000), EmbeddedFrequencyPlanStore.Find(options.FrequencyPlanId)));
 
-    public Task RetireAsync(SourceDevice device, RetireScope scope, CancellationToken cancellation)
-    {
-        Retired.Add((device.Id, scope));
-        return Task.CompletedTask;
-    }
+    public SourceDevice FromRecord(string application, string id, ReadOnlyMemory<byte> record) => throw new NotSupportedException();
+
+    public RetireWay DefaultWay(SourceDevice device) => throw new NotSupportedException();
+
+    public RetirePlan PlanRetirement(SourceDevice device, RetireScope scope, RetireWay way) => throw new NotSupportedException();
+
+    public RecordMatch Compare(SourceDevice now, SourceDevice exported, RetirePlan plan) => throw new NotSupportedException();
+
+    public Task<ChangeOutcome> RetireAsync(SourceDevice expected, RetirePlan plan, CancellationToken cancellation) => throw new NotSupportedException();
+
+    public Task<IReadOnlyList<ChangeOutcome>> ConfirmAsync(IReadOnlyList<AcceptedRetirement> accepted, CancellationToken cancellation) => throw new NotSupportedException();
+
+    public Task<ChangeOutcome> RestoreAsync(SourceDevice original, RetirePlan plan, bool dryRun, CancellationToken cancellation) => throw new NotSupportedException();
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

@@ -1,9 +1,11 @@
 using Google.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
 using Migration;
+using Migration.Journal;
 using Sandbox.Grpc;
 using Sandbox.TtnV2;
 using Sources.TtnV2;
+using Testing;
 using Xunit.Abstractions;
 using LoRaWanDevice = Sources.TtnV2.Api.LoRaWan.Device;
 using V2Device = Sources.TtnV2.Api.Handler.Device;
@@ -59,7 +61,7 @@ public sealed class TtnV2SourceTests(ITestOutputHelper log) : IAsyncLifetime, ID
         var before = cluster.Device("my-app", "joined-000")!;
         var summary = await RunAsync(Options(withSession: false), application: "my-app");
         Assert.Equal((1, 1), (summary.Exported, summary.Retired));
-        Assert.Equal(["GetByAppID", "GetDevicesForApplication", "GetDevice", "SetDevice"], Calls());
+        Assert.Equal(["GetByAppID", "GetDevicesForApplication", "GetDevice", "SetDevice", "GetDevice"], Calls());
         var after = cluster.Device("my-app", "joined-000")!;
         before.LorawanDevice.AppKey = ByteString.CopyFrom(new byte[16]);
         Assert.Equal(before, after);
@@ -316,7 +318,9 @@ public sealed class TtnV2SourceTests(ITestOutputHelper log) : IAsyncLifetime, ID
         var request = application is not null
             ? new ExportRequest(ExportedItems.Applications, [application])
             : new ExportRequest(ExportedItems.Devices, devices!);
-        var summary = await new Exporter(source, export ?? new ExportOptions()).RunAsync(request, output, events);
+        using var folder = new TemporaryFolder();
+        await using var journal = export is { DryRun: true } ? null : DeviceJournal.Open(new JournalOptions(folder.File("test.journal"), new JournalScope("ttnv2", ""), "1.2.3", TimeProvider.System));
+        var summary = await new Exporter(source, export ?? new ExportOptions(), journal).RunAsync(request, output, events);
         log.WriteLine(summary.Stopped?.ToString() ?? "ran to the end");
         return summary;
     }

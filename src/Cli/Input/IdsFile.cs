@@ -1,0 +1,63 @@
+using System.Text;
+using System.Text.Json;
+using Cli.CommandLine;
+using TheThingsStack.Errors;
+
+namespace Cli.Input;
+
+/// <summary><c>--ids-from FILE</c>: IDs from a list, one per line, or from a rejects file (JSON lines with <c>device_id</c>).</summary>
+internal static class IdsFile
+{
+    private const string Name = "ids-from";
+
+    public static Flag Flag { get; } = new(Name, FlagKind.Text, "File with the device IDs: one per line, or the file that --rejects wrote") { Addition = true };
+
+    /// <summary>The IDs of a command: the arguments and those of the file.</summary>
+    public static async Task<IReadOnlyList<string>> IdsAsync(Invocation invocation) =>
+        [.. invocation.Arguments.Where(id => id.Length > 0), .. await ReadAsync(invocation) ?? []];
+
+    /// <summary>The IDs of the file; null when none is named.</summary>
+    /// <exception cref="FailureException">The file cannot be read.</exception>
+    public static async Task<IReadOnlyList<string>?> ReadAsync(Invocation invocation)
+    {
+        if (invocation.Flags.TextOrNull(Name) is not { } path)
+            return null;
+        byte[] content;
+        try
+        {
+            await using var file = invocation.Environment.OpenFile(path);
+            using var memory = new MemoryStream();
+            await file.CopyToAsync(memory, invocation.Cancellation);
+            content = memory.ToArray();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new FailureException(new Failure($"open {path}: {Output.SystemReason.Of(e)}") { Advice = $"The path comes from --{Name}." }, e);
+        }
+        if (content.AsSpan().TrimStart(" \t\r\n"u8) is not [(byte)'{', ..])
+            return await IdList.ReadAsync(new MemoryStream(content), path, text => invocation.Environment.StandardError.Write($"note: {text}\n"), invocation.Cancellation);
+        var ids = new List<string>();
+        var number = 0;
+        foreach (var line in Encoding.UTF8.GetString(content).Split('\n'))
+        {
+            number++;
+            if (line.AsSpan().Trim().IsEmpty)
+                continue;
+            ids.Add(DeviceId(line) ?? throw new FailureException(new Failure($"{path}:{number}: not a line of a rejects file: no `device_id`") { Advice = "name the file that --rejects wrote, or a list with one ID per line" }));
+        }
+        return ids;
+    }
+
+    private static string? DeviceId(string line)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(line);
+            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("device_id"u8, out var id) ? id.GetString() : null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+}

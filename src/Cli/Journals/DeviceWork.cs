@@ -1,0 +1,113 @@
+using System.Globalization;
+using Cli.CommandLine;
+using Cli.Output;
+using Migration.Journal;
+using TheThingsStack.Errors;
+
+namespace Cli.Journals;
+
+/// <summary>What retire and rollback have in common: Ctrl-C, progress, results, summary, exit code.</summary>
+internal static class DeviceWork
+{
+    private const int DevicesListed = 50;
+
+    /// <summary>Refuses a journal of another network than the flags mean.</summary>
+    public static void RequireScope(string file, JournalScope found, JournalScope wanted)
+    {
+        if (found != wanted)
+        {
+            throw new FailureException(Failure.Named("journal", "other_migration", $"journal `{file}` belongs to `{found.Source}` at `{found.Server}`, not to `{wanted.Source}` at `{wanted.Server}`") with
+            {
+                Advice = "give the address of that network, or name another journal with --journal FILE",
+            });
+        }
+    }
+
+    /// <summary>Runs, prints, and gives the exit code.</summary>
+    public static async Task<int> RunAsync(
+        Invocation invocation, StatusWriter status, string done, bool json, Func<IProgress<DeviceResult>, CancellationToken, Task<DeviceWorkSummary>> run)
+    {
+        var environment = invocation.Environment;
+        using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(invocation.Cancellation);
+        using var registration = environment.OnInterrupt(() =>
+        {
+            status.WriteLine("Interrupted: finishing the devices in hand.");
+            interrupt.Cancel();
+        });
+        var summary = await run(new Printer(environment, status, done, json), interrupt.Token);
+        status.Write(error => Write(error, summary, done));
+        if (json)
+        {
+            JsonOutput.WriteLine(environment, writer =>
+            {
+                writer.WriteStartObject("summary"u8);
+                writer.WriteBoolean("dry_run"u8, summary.DryRun);
+                writer.WriteNumber("done"u8, summary.Done);
+                writer.WriteNumber("skipped"u8, summary.Skipped);
+                writer.WriteNumber("failed"u8, summary.Failed);
+                writer.WriteBoolean("interrupted"u8, summary.Interrupted);
+                if (summary.Stopped is { } stopped)
+                    writer.WriteString("stopped"u8, stopped.ToString());
+                writer.WriteEndObject();
+            });
+        }
+        return summary switch
+        {
+            { Stopped: { } failure } => ExitCode.Of(failure),
+            { Interrupted: true } => ExitCode.Interrupted,
+            { Failed: > 0 } => ExitCode.NeedsAttention,
+            _ => ExitCode.Done,
+        };
+    }
+
+    private static void Write(TextWriter error, DeviceWorkSummary summary, string done)
+    {
+        if (summary.Stopped is { } stopped)
+            FailurePrinter.Write(error, stopped);
+        error.Write(summary switch
+        {
+            { Interrupted: true } => "Summary (interrupted)\n",
+            { Stopped: not null } => "Summary (stopped before the end)\n",
+            { DryRun: true } => "Summary of the dry run\n",
+            _ => "Summary\n",
+        });
+        Count(done, summary.Done);
+        Count("skipped", summary.Skipped);
+        Count("failed", summary.Failed);
+        foreach (var problem in summary.Problems)
+        {
+            error.Write($"  {problem.Count.ToString(CultureInfo.InvariantCulture),5}  {problem.Code}: {FailurePrinter.OneLine(problem.Text)}\n");
+            error.Write($"         {string.Join(' ', problem.Devices.Take(DevicesListed).Select(FailurePrinter.OneLine))}{(problem.Count > DevicesListed ? " ..." : "")}\n");
+        }
+        if (summary.Stopped is not null || summary.Interrupted || summary.Failed > 0)
+            error.Write("Next:\n  run the same command again: it looks at the source first and does what is left\n");
+
+        void Count(string what, int count) => error.Write($"  {what,-12}{count.ToString(CultureInfo.InvariantCulture),7}\n");
+    }
+
+    /// <summary>Prints failures at once, everything as JSON when asked to, and a status line on a terminal.</summary>
+    private sealed class Printer(CliEnvironment environment, StatusWriter status, string done, bool json) : IProgress<DeviceResult>
+    {
+        private int _count;
+
+        public void Report(DeviceResult value)
+        {
+            _count++;
+            if (value.Failure is { } failure)
+                status.Write(error => FailurePrinter.Write(error, Failure.Named("journal", "device", $"device `{value.Id}`") with { Cause = failure, Attributes = new Dictionary<string, string> { ["device_id"] = value.Id } }));
+            if (status.IsTerminal)
+                status.ShowStatus(string.Create(CultureInfo.InvariantCulture, $"{_count} devices"));
+            if (!json)
+                return;
+            JsonOutput.WriteLine(environment, writer =>
+            {
+                writer.WriteString("device_id"u8, value.Id);
+                writer.WriteString("result"u8, value.Result switch { DeviceResultKind.Done => done, DeviceResultKind.Skipped => "skipped", _ => "failed" });
+                if (value.Code is not null)
+                    writer.WriteString("code"u8, value.Code);
+                if (value.Text is not null)
+                    writer.WriteString("text"u8, value.Text);
+            });
+        }
+    }
+}

@@ -1,0 +1,54 @@
+using Cli.CommandLine;
+using Cli.Input;
+using Cli.Networks;
+using Cli.Output;
+using Migration;
+using Migration.Journal;
+using TheThingsStack.Errors;
+
+namespace Cli.Journals;
+
+/// <summary><c>rollback</c>: puts devices back at their source as the journal has them.</summary>
+internal static class RollbackCommand
+{
+    public static Command Create() => new("rollback", "Put retired devices back at their source")
+    {
+        Addition = true,
+        Description = "Put retired devices back at their source as the journal has them: all devices of the journal, or the given ones.\n"
+            + "Frame counters are never lowered, and devices that somebody changed since are left alone. With --dry-run, only say what would be done.",
+        Operands = "[dev-id] ...",
+        FlagFactory = () =>
+        [
+            .. SourceRegistry.All.Where(s => s.Journal is not null).SelectMany(s => s.FlagsOfDeprecatedCommands()),
+            JournalFiles.JournalFlag,
+            IdsFile.Flag,
+            OutputFormat.Flag,
+        ],
+        RunAsync = RunAsync,
+    };
+
+    private static async Task<int> RunAsync(Invocation invocation)
+    {
+        var json = OutputFormat.IsJson(invocation);
+        var ids = await IdsFile.IdsAsync(invocation);
+        var environment = invocation.Environment;
+        var dryRun = invocation.Flags.IsOn(Commands.GlobalFlags.DryRun);
+        var file = JournalFiles.Choose(environment, invocation.Flags);
+        await using var journal = dryRun ? null : DeviceJournal.Open(new JournalOptions(file, null, BuildInformation.Version, environment.Clock));
+        using var look = dryRun ? JournalReader.Open(file) : null;
+        var reader = journal?.Reader ?? look!;
+        var scope = reader.Scope();
+        var source = SourceRegistry.All.FirstOrDefault(s => s.Name == scope.Source);
+        if (source?.Journal is not { } support)
+            throw new FailureException(Failure.Named("journal", "unknown_source", $"journal `{file}` is of source `{scope.Source}`, which cannot be rolled back by this version"));
+        var values = new SourceFlags(source.Name, invocation.Flags, environment);
+        if (support.IsServerGiven(values))
+            DeviceWork.RequireScope(file, scope, new JournalScope(source.Name, support.Server(values)));
+
+        var status = new StatusWriter(environment);
+        var log = new StderrLogger(status, invocation.Flags.IsOn(Commands.GlobalFlags.Verbose));
+        await using var devices = support.Open(values, new SourceContext(environment.Clock, environment.Entropy, log), scope);
+        var rollback = new Rollback(devices, reader, journal);
+        return await DeviceWork.RunAsync(invocation, status, dryRun ? "to restore" : "restored", json, (progress, interrupt) => rollback.RunAsync(ids, progress, interrupt));
+    }
+}

@@ -1,0 +1,69 @@
+using Cli.CommandLine;
+using Cli.Journals;
+using Migration;
+using TheThingsStack.Errors;
+
+namespace Cli.Output;
+
+/// <summary><c>--rejects FILE</c>: one JSON line for each device that was not exported or not retired. <c>--ids-from</c> reads it.</summary>
+internal sealed class RejectsFile(Stream file, IProgress<ExportEvent> next) : IProgress<ExportEvent>, IAsyncDisposable
+{
+    private const string Name = "rejects";
+
+    public static Flag Flag { get; } = new(Name, FlagKind.Text, "File that gets one JSON line for each device that was not exported, with the reason and what to do") { Addition = true };
+
+    /// <summary>Opens the file when one is named; it is emptied, since it tells of this run.</summary>
+    /// <exception cref="FailureException">The file cannot be written.</exception>
+    public static RejectsFile? Open(Invocation invocation, IProgress<ExportEvent> next)
+    {
+        if (invocation.Flags.TextOrNull(Name) is not { } path)
+            return null;
+        try
+        {
+            return new RejectsFile(invocation.Environment.CreateFile(path), next);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new FailureException(new Failure($"create {path}: {SystemReason.Of(e)}") { Advice = $"The path comes from --{Name}." }, e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Report(ExportEvent value)
+    {
+        if (value is ExportEvent.Rejected rejected)
+            Write(rejected.Device, rejected.Failure, "rejected");
+        else if (value is ExportEvent.RetireFailed failed)
+            Write(failed.Device, failed.Failure, "not retired");
+        next.Report(value);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => file.DisposeAsync();
+
+    private void Write(DeviceReference device, Failure failure, string result)
+    {
+        var reason = failure;
+        string? advice = failure.Advice;
+        while (reason.Cause is { } cause)
+        {
+            if (reason.Name is not ("export" or "retire") && reason.Name is not null)
+                break;
+            reason = cause;
+            advice ??= cause.Advice;
+        }
+        var line = JsonOutput.Object(json =>
+        {
+            json.WriteString("device_id"u8, device.Id);
+            json.WriteString("application_id"u8, device.Application);
+            json.WriteString("result"u8, result);
+            json.WriteString("code"u8, reason.Name is null or "unknown" ? "read" : reason.Name);
+            json.WriteString("reason"u8, reason.Message);
+            if (advice is not null)
+                json.WriteString("what_to_do"u8, advice);
+        });
+        file.Write(line);
+        file.Write("\n"u8);
+        file.Flush();
+    }
+}
