@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Sandbox.Commands;
 
 /// <summary>The sandbox's own command line.</summary>
@@ -9,7 +11,7 @@ public static class SandboxCommands
           dotnet run --project sandbox -- tour     The whole job in a few seconds: starts a V2 network, types the commands of the
                                                    guide, shows what each prints and writes, and checks that it is right.
           dotnet run --project sandbox -- serve    Keeps the V2 network running and prints the variables to set, so that you can
-                                                   try commands by hand. Ctrl-C stops it.
+                                                   try commands by hand. Ctrl-C (or SIGTERM) stops it.
                --devices N       as many devices instead of the sample application (application `many`)
                --rate-limit off  without the limit of 5 calls per second
                --quiet           do not print the calls that arrive
@@ -28,6 +30,12 @@ public static class SandboxCommands
             stop.Cancel();
         };
         Console.CancelKeyPress += onCancel;
+        // Scripts stop what they started in the background with SIGTERM; shells make such processes ignore Ctrl-C.
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+        {
+            signal.Cancel = true;
+            stop.Cancel();
+        });
         try
         {
             switch (arguments)

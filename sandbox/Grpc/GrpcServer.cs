@@ -83,6 +83,8 @@ public sealed class GrpcServer : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            // The real servers close a connection after 5 idle minutes.
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(5);
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Limits.MinRequestBodyDataRate = null;
             kestrel.Limits.MinResponseDataRate = null;

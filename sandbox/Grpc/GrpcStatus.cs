@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Sandbox.Grpc;
 
-/// <summary>Status codes of gRPC.</summary>
+/// <summary>Status codes of gRPC. Not those of Rpc: the emulators share nothing with the client they test.</summary>
 public enum GrpcCode
 {
     Ok = 0,

@@ -2,7 +2,7 @@ using Sources.TtnV2.Api.Handler;
 
 namespace Sandbox.TtnV2;
 
-/// <summary>What the tool must do with a device of the sample application when sessions are left behind.</summary>
+/// <summary>What the tool must do with a device of the sample applications.</summary>
 public enum Fate
 {
     /// <summary>A line is written and the AppKey is cleared.</summary>
@@ -10,6 +10,9 @@ public enum Fate
 
     /// <summary>A line with the session is written, nothing is cleared: the user deletes the device when the gateway moves.</summary>
     ExportedAsAbp,
+
+    /// <summary>A line with session and AppKey is written, then all keys and the address are cleared.</summary>
+    ExportedWithSession,
 
     /// <summary>No line, nothing changes, a reason in the summary.</summary>
     Rejected,
@@ -30,6 +33,12 @@ public sealed class SampleApplication
         AccessKey = accessKey;
         Devices = [.. devices.OrderBy(d => d.Device.DevId, StringComparer.Ordinal)];
     }
+
+    /// <summary>A device whose running session moves.</summary>
+    public static SampleApplication Session { get; } = new(
+        "river-levels",
+        "ttn-account-v2.sandbox-only-52c0e8f6b411",
+        [new(SampleDevices.Joined("river-levels", "gauge-1", 4321, 12), Fate.ExportedWithSession, "OTAA with a running session that goes along")]);
 
     /// <summary>Three plain devices, named as in the guide.</summary>
     public static SampleApplication First { get; } = new("my-app", "ttn-account-v2.sandbox-only-1d77ae53b920", PlainDevices("my-app"));

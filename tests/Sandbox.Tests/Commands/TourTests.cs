@@ -8,21 +8,38 @@ public sealed class TourTests
 {
     private static readonly TourStep Step = new(SampleApplication.First, "", [], null, ["dev2"], DryRun: false, "");
 
+    private static readonly string Line =
+        $$$$"""{"ids":{"device_id":"dev2"},"root_keys":{"app_key":{"key":"{{{{AppKey("dev2")}}}}"}}}""";
+
+    [Fact]
+    public async Task The_tour_runs_the_built_tool_and_finds_everything_as_expected()
+    {
+        using var output = new StringWriter();
+        var exitCode = await new Tour(output).RunAsync(CancellationToken.None);
+        Assert.True(exitCode == 0, output.ToString());
+        Assert.DoesNotContain("WRONG", output.ToString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_run_that_wrote_the_line_and_cleared_the_app_key_is_right() =>
-        Assert.Empty(Tour.Check(Step, Result(0, """{"ids":{"device_id":"dev2"}}"""), Before(), After(clear: "dev2")));
+        Assert.Empty(Tour.Check(Step, Result(0, Line), Before(), After(clear: "dev2")));
 
     [Fact]
     public void A_key_that_is_gone_without_a_line_is_wrong() =>
         Assert.Contains("dev2 in V2 is not as it must be", Tour.Check(Step, Result(0), Before(), After(clear: "dev2")));
 
     [Fact]
+    public void A_line_with_the_key_of_another_device_is_wrong() => Assert.Contains(
+        "the line of dev2 does not have its keys",
+        Tour.Check(Step, Result(0, Line.Replace(AppKey("dev2"), AppKey("dev3"), StringComparison.Ordinal)), Before(), After(clear: "dev2")));
+
+    [Fact]
     public void A_key_that_is_gone_from_another_device_is_wrong() =>
-        Assert.Contains("dev3 in V2 is not as it must be", Tour.Check(Step, Result(0, """{"ids":{"device_id":"dev2"}}"""), Before(), After(clear: "dev3")));
+        Assert.Contains("dev3 in V2 is not as it must be", Tour.Check(Step, Result(0, Line), Before(), After(clear: "dev3")));
 
     [Fact]
     public void A_dry_run_that_changes_something_is_wrong() =>
-        Assert.Contains("dev2 in V2 is not as it must be", Tour.Check(Step with { DryRun = true }, Result(0, """{"ids":{"device_id":"dev2"}}"""), Before(), After(clear: "dev2")));
+        Assert.Contains("dev2 in V2 is not as it must be", Tour.Check(Step with { DryRun = true }, Result(0, Line), Before(), After(clear: "dev2")));
 
     [Fact]
     public void A_wrong_exit_code_and_a_line_that_is_no_device_are_named()
@@ -53,6 +70,9 @@ public sealed class TourTests
         Assert.Equal(exitCode, await SandboxCommands.RunAsync(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), output, error));
         Assert.Contains(exitCode == 0 ? "tour" : "help", (exitCode == 0 ? output : error).ToString(), StringComparison.Ordinal);
     }
+
+    private static string AppKey(string id) =>
+        Convert.ToHexString(SampleApplication.First.Devices.Single(sample => sample.Device.DevId == id).Device.LorawanDevice.AppKey.Span);
 
     private static ToolResult Result(int exitCode, params string[] lines) => new(exitCode, "", lines);
 
