@@ -1,6 +1,7 @@
-using Migration;
-
 namespace Cli;
+
+/// <summary>Fills a span with bytes that nobody can guess.</summary>
+public delegate void RandomBytes(Span<byte> bytes);
 
 /// <summary>The world outside as the command line sees it. Only <c>Program</c> makes one from the real console; tests make their own.</summary>
 public sealed class CliEnvironment
@@ -39,7 +40,7 @@ public sealed class CliEnvironment
     public required TimeProvider Clock { get; init; }
 
     /// <summary>Randomness.</summary>
-    public required Entropy Entropy { get; init; }
+    public required RandomBytes Entropy { get; init; }
 
     /// <summary>Calls back at each Ctrl-C (SIGINT), SIGTERM or SIGHUP until disposed; the program then no longer ends by itself.</summary>
     public required Func<Action, IDisposable> OnInterrupt { get; init; }

@@ -8,15 +8,16 @@ return await CliApplication.RunAsync(new CliEnvironment
 {
     Arguments = args,
     Variable = Environment.GetEnvironmentVariable,
-    OpenStandardInput = Console.OpenStandardInput,
+    // Lambdas, since a method group would load its assembly at each start.
+    OpenStandardInput = () => Console.OpenStandardInput(),
     StandardInputIsTerminal = () => !Console.IsInputRedirected,
     StandardOutput = StandardStreams.OpenOutput(),
     StandardError = StandardStreams.OpenError(),
     StandardErrorIsTerminal = () => !Console.IsErrorRedirected,
     StandardErrorWidth = () => Console.WindowWidth,
-    OpenFile = File.OpenRead,
-    CreateFile = File.Create,
+    OpenFile = path => File.OpenRead(path),
+    CreateFile = path => File.Create(path),
     Clock = TimeProvider.System,
-    Entropy = RandomNumberGenerator.Fill,
+    Entropy = bytes => RandomNumberGenerator.Fill(bytes),
     OnInterrupt = Interrupts.Register,
 });

@@ -83,7 +83,6 @@ public static class CommandTree
         foreach (var source in sources)
             names.Add(source.Name);
         var alternatives = string.Join('|', names);
-        var items = name == "device" ? Migration.ExportedItems.Devices : Migration.ExportedItems.Applications;
         return new Command(name, summary)
         {
             Deprecated = $"use [{alternatives}] commands instead",
@@ -100,7 +99,10 @@ public static class CommandTree
                 flags.AddRange(SafetyFlags(withIds: name == "device"));
                 return flags;
             },
-            RunAsync = invocation => ExportCommand.RunAsync(invocation, SourceRegistry.Choose(sources, invocation.Flags.Text(ExportCommand.SourceFlag)), items),
+            RunAsync = invocation => ExportCommand.RunAsync(
+                invocation,
+                SourceRegistry.Choose(sources, invocation.Flags.Text(ExportCommand.SourceFlag)),
+                name == "device" ? Migration.ExportedItems.Devices : Migration.ExportedItems.Applications),
         };
     }
 }

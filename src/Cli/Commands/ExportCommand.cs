@@ -45,7 +45,7 @@ internal static class ExportCommand
             FailFast = values.IsOn(GlobalFlags.FailFast),
         };
         var log = new StderrLogger(status, values.IsOn(GlobalFlags.Verbose));
-        await using var devices = source.Open(flags, new SourceContext(environment.Clock, environment.Entropy, log));
+        await using var devices = source.Open(flags, new SourceContext(environment.Clock, environment.Entropy.Invoke, log));
 
         JournalScope? scope = null;
         var file = "";

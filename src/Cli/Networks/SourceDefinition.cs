@@ -14,6 +14,14 @@ internal enum ItemsWithoutArguments
     Configured,
 }
 
+// Delegates of their own: a Func over types of other assemblies would load those assemblies at each start.
+
+/// <summary>Checks the flags of a source in the order of the Go tool; null when they will do.</summary>
+internal delegate Failure? FlagCheck(SourceFlags flags);
+
+/// <summary>Makes a source once its flags are checked; must not call anyone.</summary>
+internal delegate IDeviceSource SourceFactory(SourceFlags flags, SourceContext context);
+
 /// <summary>One network as the command line knows it. Adding a network is one such definition and one line in <see cref="SourceRegistry"/>.</summary>
 internal sealed class SourceDefinition
 {
@@ -39,10 +47,10 @@ internal sealed class SourceDefinition
     public required Func<IReadOnlyList<Flag>> Flags { get; init; }
 
     /// <summary>Checks the flags in the order of the Go tool; null when they will do.</summary>
-    public required Func<SourceFlags, Failure?> Check { get; init; }
+    public required FlagCheck Check { get; init; }
 
     /// <summary>Makes the source once the flags are checked; null while this version cannot read the network. Must not call anyone.</summary>
-    public Func<SourceFlags, SourceContext, IDeviceSource>? Open { get; init; }
+    public SourceFactory? Open { get; init; }
 
     /// <summary>How devices are retired and restored; null while this version cannot change the network.</summary>
     public Journals.JournalSupport? Journal { get; init; }
