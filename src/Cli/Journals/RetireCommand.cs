@@ -51,7 +51,7 @@ internal static class RetireCommand
 
         var status = new StatusWriter(environment);
         var log = new StderrLogger(status, invocation.Flags.IsOn(Commands.GlobalFlags.Verbose));
-        await using var devices = support.Open(values, new SourceContext(environment.Clock, environment.Entropy, log), scope);
+        await using var devices = support.Open(values, new SourceContext(environment.Clock, environment.Entropy.Invoke, log), scope);
         await using var journal = DeviceJournal.Open(new JournalOptions(file, null, BuildInformation.Version, environment.Clock));
         DeviceWork.RequireScope(journal.File, journal.Scope, scope);
 
