@@ -19,7 +19,41 @@ internal static class JsonBenchmarks
         var seconds = args.Length > 0 ? double.Parse(args[0], System.Globalization.CultureInfo.InvariantCulture) : 1.5;
         Measure("random devices of tts-json-encode", Texts("tts-json-encode.jsonl.gz", "text", "random"), seconds);
         Measure("devices with session and MAC state of tts-import", Texts("tts-import.jsonl.gz", "device", kind: null).Where(t => t.AsSpan().IndexOf("\"mac_state\""u8) >= 0), seconds);
+        LargeFile(1_000_000);
         return 0;
+    }
+
+    // A file of a million devices as it streams by: memory must not follow.
+    private static void LargeFile(int devices)
+    {
+        var lines = Texts("tts-json-encode.jsonl.gz", "text", "random").Select(t => (byte[])[.. t, (byte)'\n']).ToArray();
+        long read = 0;
+        var watch = Stopwatch.StartNew();
+        var before = Environment.WorkingSet;
+        long peak = 0;
+        foreach (var line in new DeviceJsonReader(new RepeatingStream(lines, devices)).ReadAsync().ToBlockingEnumerable())
+        {
+            if (++read % 50_000 == 0)
+                peak = Math.Max(peak, Environment.WorkingSet);
+        }
+        Console.WriteLine($"{read} devices in one file: {watch.Elapsed.TotalSeconds:F1} s, working set {before >> 20} MiB before, {peak >> 20} MiB at most");
+    }
+
+    private sealed class RepeatingStream(byte[][] lines, int count) : MemoryStream
+    {
+        private int next;
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            var written = 0;
+            while (next < count && lines[next % lines.Length] is var line && written + line.Length <= buffer.Length)
+            {
+                line.CopyTo(buffer[written..]);
+                written += line.Length;
+                next++;
+            }
+            return ValueTask.FromResult(written);
+        }
     }
 
     private static void Measure(string name, IEnumerable<byte[]> source, double seconds)

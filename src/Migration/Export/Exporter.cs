@@ -28,7 +28,7 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options, Device
     private readonly JournalReader? known = journal?.Reader ?? earlier;
     private readonly JournalScope? scope = journal?.Scope ?? earlier?.Scope();
     private readonly Tally tally = new();
-    private readonly HashSet<UInt128> writtenIds = [];
+    private readonly HashSet<ulong> writtenIds = [];
     private readonly ArrayBufferWriter<byte> line = new(4096);
     private readonly Queue<(Candidate Device, Task<ChangeOutcome?> Outcome)> retiring = new();
     private readonly List<(Candidate Device, AcceptedRetirement Retirement)> accepted = [];
@@ -52,6 +52,7 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options, Device
         {
             var references = await CountAsync(request, stop.Token);
             total = census.Count;
+            writtenIds.EnsureCapacity(census.Count);
             progress?.Report(new ExportEvent.Counted(census.Count));
 
             var candidates = references.InOrderAsync(Math.Max(1, options.Concurrency), PrepareAsync, stop.Token);
@@ -119,11 +120,12 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options, Device
     {
         if (known is null || request.What != ExportedItems.Applications)
             return;
+        var listed = census.Devices();
         await foreach (var device in known.NamesAsync(onlyWritten: true, cancellation))
         {
-            if (!request.Ids.Contains(device.Application, StringComparer.Ordinal) || census.Has(device.Application, device.DeviceId))
-                continue;
-            onlyInJournal.Add(device);
+            if (request.Ids.Contains(device.Application, StringComparer.Ordinal)
+                && !listed.Contains(Census.Hash(device.Application, device.DeviceId)))
+                onlyInJournal.Add(device);
         }
         foreach (var device in onlyInJournal)
             census.Add(new DeviceReference(device.Application, device.DeviceId));

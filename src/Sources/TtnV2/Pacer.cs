@@ -10,8 +10,8 @@ namespace Sources.TtnV2;
 internal sealed class Pacer(TimeProvider clock, int calls, TimeSpan interval) : IDisposable
 {
     private const double Stretch = 1.5;
-    private const double LongestStretch = 8;
-    private const double Recovery = 0.02;
+    private const double LongestStretch = 4;
+    private const double Recovery = 0.95;
 
     private readonly SemaphoreSlim turn = new(1);
     private readonly Lock gate = new();
@@ -62,7 +62,7 @@ internal sealed class Pacer(TimeProvider clock, int calls, TimeSpan interval) : 
     public void Served()
     {
         lock (gate)
-            stretched = Math.Max(1, stretched - Recovery);
+            stretched = Math.Max(1, stretched * Recovery);
     }
 
     /// <inheritdoc/>

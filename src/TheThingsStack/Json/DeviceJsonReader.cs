@@ -20,7 +20,8 @@ public sealed record DeviceLine(long Index, long Line, EndDevice? Device, TtsJso
 
 /// <summary>
 /// Reads a file of devices as the importers of The Things Stack do (facts/tts-json.md sections 7 and 10.18): objects one after the other
-/// with any white space between them, or one list of objects. Memory does not grow with the file: it holds the object in hand.
+/// with any white space between them, or one list of objects. Memory does not grow with the file: it holds the object in hand. Where the
+/// importers stop at the first bad value, this reader says what is wrong with that device and goes on: the caller decides. One pass.
 /// </summary>
 /// <param name="stream">The file; read from where it stands, and left open.</param>
 /// <param name="keepRaw">Give the bytes of each object.</param>

@@ -16,6 +16,8 @@ internal ref struct JsonMessageReader
 {
     private static readonly SearchValues<byte> StringEnd = SearchValues.Create([.. Enumerable.Range(0, 0x20).Select(i => (byte)i), (byte)'"', (byte)'\\']);
 
+    private static readonly SearchValues<byte> HexDigits = SearchValues.Create("0123456789abcdefABCDEF"u8);
+
     private readonly ReadOnlySpan<byte> text;
     private readonly long firstLine;
     private readonly Trail trail;
@@ -101,17 +103,10 @@ internal ref struct JsonMessageReader
 
     private void Object(MessageTable table)
     {
-        Deeper();
-        at++;
+        if (OpensEmpty((byte)'}'))
+            return;
         UInt128 seen = 0;
         var oneofs = 0;
-        SkipSpace();
-        if (Peek() == (byte)'}')
-        {
-            at++;
-            depth--;
-            return;
-        }
         while (true)
         {
             var name = Name(out var start, out var length);
@@ -130,41 +125,44 @@ internal ref struct JsonMessageReader
                 trail.EnterName(depth, start, length);
                 SkipValue();
             }
-            SkipSpace();
-            if (EndsObject())
-                break;
+            if (Ends((byte)'}'))
+                return;
         }
+    }
+
+    // Enters an object or list; true when it is empty and left again.
+    private bool OpensEmpty(byte close)
+    {
+        if (depth >= Trail.MaxDepth)
+            throw Fail($"nested more than {Trail.MaxDepth} levels", "R7");
+        depth++;
+        deepest = Math.Max(deepest, depth);
+        trail.Leave(depth);
+        at++;
+        SkipSpace();
+        if (Peek() != close)
+            return false;
+        at++;
         depth--;
+        return true;
     }
 
-    // After a member: a comma and the next one, or the end.
-    private bool EndsObject()
-    {
-        var c = Peek();
-        if (c == (byte)'}')
-        {
-            at++;
-            return true;
-        }
-        if (c != (byte)',')
-            throw Fail($"expected , or }} and found {Describe()}", "R4");
-        at++;
-        SkipSpace();
-        return false;
-    }
-
-    private bool EndsList()
+    // After a member or element: a comma and the next one, or the end, which leaves the object or list.
+    private bool Ends(byte close)
     {
         SkipSpace();
         var c = Peek();
-        if (c == (byte)']')
+        at++;
+        if (c == close)
         {
-            at++;
+            depth--;
             return true;
         }
         if (c != (byte)',')
-            throw Fail($"expected , or ] and found {Describe()}", "R4");
-        at++;
+        {
+            at--;
+            throw Fail($"expected , or {(char)close} and found {Describe()}", "R4");
+        }
         SkipSpace();
         return false;
     }
@@ -227,15 +225,8 @@ internal ref struct JsonMessageReader
 
     private void List(FieldTable field, bool standard)
     {
-        Deeper();
-        at++;
-        SkipSpace();
-        if (Peek() == (byte)']')
-        {
-            at++;
-            depth--;
+        if (OpensEmpty((byte)']'))
             return;
-        }
         var block = 0;
         if (field.IsPacked)
         {
@@ -253,10 +244,9 @@ internal ref struct JsonMessageReader
             else
                 Value(field, standard);
         }
-        while (!EndsList());
+        while (!Ends((byte)']'));
         if (field.IsPacked)
             wire.Close(block);
-        depth--;
     }
 
     private void NullElement(FieldTable field, bool standard)
@@ -269,15 +259,8 @@ internal ref struct JsonMessageReader
 
     private void Map(FieldTable field, bool standard)
     {
-        Deeper();
-        at++;
-        SkipSpace();
-        if (Peek() == (byte)'}')
-        {
-            at++;
-            depth--;
+        if (OpensEmpty((byte)'}'))
             return;
-        }
         var key = field.Key!;
         var value = field.Value!;
         var known = new KnownKeys(keyCount);
@@ -315,11 +298,9 @@ internal ref struct JsonMessageReader
             }
             keyStart += wire.Close(entry);
             AddKey(ref known, new KeyPlace(keyStart, keyLength, number));
-            SkipSpace();
         }
-        while (!EndsObject());
+        while (!Ends((byte)'}'));
         keyCount = known.First;
-        depth--;
     }
 
     // The keys of one map: compared one by one while few, by a set when many.
@@ -436,16 +417,11 @@ internal ref struct JsonMessageReader
         wire.Varint(value.Tag);
         if (Peek() == (byte)'{' && field.IsGoogleWrapper && !standard)
         {
-            Deeper();
-            at++;
-            SkipSpace();
-            if (Peek() != (byte)'"' || !Name(out _, out _).SequenceEqual("value"u8))
+            if (OpensEmpty((byte)'}') || !Name(out _, out _).SequenceEqual("value"u8))
                 throw Fail("an object here must hold \"value\" and nothing else");
             Value(value, standard);
-            SkipSpace();
-            if (!EndsObject())
+            if (!Ends((byte)'}'))
                 throw Fail("an object here must hold \"value\" and nothing else");
-            depth--;
         }
         else
         {
@@ -686,14 +662,8 @@ internal ref struct JsonMessageReader
         }
         if (Peek() != (byte)'{')
             throw Unexpected("an object with \"paths\"");
-        Deeper();
-        at++;
-        SkipSpace();
-        if (Peek() == (byte)'}')
-            at++;
-        else
+        if (!OpensEmpty((byte)'}'))
             MaskMembers();
-        depth--;
         wire.Close(start);
     }
 
@@ -704,28 +674,17 @@ internal ref struct JsonMessageReader
             if (!Name(out _, out _).SequenceEqual("paths"u8) || Peek() == (byte)'n')
             {
                 SkipValue();
-                SkipSpace();
                 continue;
             }
             if (Peek() != (byte)'[')
                 throw Unexpected("a list");
-            Deeper();
-            at++;
-            SkipSpace();
-            if (Peek() == (byte)']')
-            {
-                at++;
-            }
-            else
-            {
-                do
-                    MaskPath(TextToken(), camel: false);
-                while (!EndsList());
-            }
-            depth--;
-            SkipSpace();
+            if (OpensEmpty((byte)']'))
+                continue;
+            do
+                MaskPath(TextToken(), camel: false);
+            while (!Ends((byte)']'));
         }
-        while (!EndsObject());
+        while (!Ends((byte)'}'));
     }
 
     private readonly void MaskPath(ReadOnlySpan<byte> path, bool camel)
@@ -750,15 +709,8 @@ internal ref struct JsonMessageReader
     // google.protobuf.Struct: field 1 is a map from text to Value.
     private void Struct()
     {
-        Deeper();
-        at++;
-        SkipSpace();
-        if (Peek() == (byte)'}')
-        {
-            at++;
-            depth--;
+        if (OpensEmpty((byte)'}'))
             return;
-        }
         var known = new KnownKeys(keyCount);
         do
         {
@@ -776,11 +728,9 @@ internal ref struct JsonMessageReader
             StructValue();
             keyStart += wire.Close(entry);
             AddKey(ref known, new KeyPlace(keyStart, keyLength, 0));
-            SkipSpace();
         }
-        while (!EndsObject());
+        while (!Ends((byte)'}'));
         keyCount = known.First;
-        depth--;
     }
 
     private void StructValue()
@@ -827,22 +777,14 @@ internal ref struct JsonMessageReader
 
     private void StructList()
     {
-        Deeper();
-        at++;
-        SkipSpace();
-        if (Peek() == (byte)']')
-        {
-            at++;
-            depth--;
+        if (OpensEmpty((byte)']'))
             return;
-        }
         do
         {
             wire.Byte(10);
             StructValue();
         }
-        while (!EndsList());
-        depth--;
+        while (!Ends((byte)']'));
     }
 
     // A value that no field takes: only checked as JSON.
@@ -863,40 +805,21 @@ internal ref struct JsonMessageReader
                 Literal("null"u8);
                 break;
             case (byte)'{':
-                Deeper();
-                at++;
-                SkipSpace();
-                if (Peek() == (byte)'}')
+                if (OpensEmpty((byte)'}'))
+                    break;
+                do
                 {
-                    at++;
+                    _ = Name(out _, out _);
+                    SkipValue();
                 }
-                else
-                {
-                    do
-                    {
-                        _ = Name(out _, out _);
-                        SkipValue();
-                        SkipSpace();
-                    }
-                    while (!EndsObject());
-                }
-                depth--;
+                while (!Ends((byte)'}'));
                 break;
             case (byte)'[':
-                Deeper();
-                at++;
-                SkipSpace();
-                if (Peek() == (byte)']')
-                {
-                    at++;
-                }
-                else
-                {
-                    do
-                        SkipValue();
-                    while (!EndsList());
-                }
-                depth--;
+                if (OpensEmpty((byte)']'))
+                    break;
+                do
+                    SkipValue();
+                while (!Ends((byte)']'));
                 break;
             default:
                 var number = Number("a value");
@@ -1052,15 +975,6 @@ internal ref struct JsonMessageReader
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly byte Peek() => (uint)at < (uint)text.Length ? text[at] : throw Incomplete();
 
-    private void Deeper()
-    {
-        if (depth >= Trail.MaxDepth)
-            throw Fail($"nested more than {Trail.MaxDepth} levels", "R7");
-        depth++;
-        deepest = Math.Max(deepest, depth);
-        trail.Leave(depth);
-    }
-
     private readonly TtsJsonException Unexpected(string expected)
     {
         // Something that starts no JSON value at all is R4; a value of another kind is what the original refuses too.
@@ -1094,8 +1008,13 @@ internal ref struct JsonMessageReader
         };
     }
 
-    private static string Short(ReadOnlySpan<byte> value) =>
-        value.Length <= 40 ? Encoding.UTF8.GetString(value) : Encoding.UTF8.GetString(value[..40]) + "...";
+    // A value in a reason, cut; what looks like a key that got into the wrong member is not shown.
+    private static string Short(ReadOnlySpan<byte> value)
+    {
+        if (value.Length >= 32 && value[..32].IndexOfAnyExcept(HexDigits) < 0)
+            return "***";
+        return value.Length <= 40 ? Encoding.UTF8.GetString(value) : Encoding.UTF8.GetString(value[..40]) + "...";
+    }
 
     private static int FirstInvalid(ReadOnlySpan<byte> bytes)
     {

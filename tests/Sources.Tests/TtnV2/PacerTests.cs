@@ -54,7 +54,7 @@ public sealed class PacerTests : IDisposable
             pacer.Refused();
             clock.Advance(TimeSpan.FromMinutes(1));
         }
-        Assert.Equal(TimeSpan.FromSeconds(8), pacer.Interval);
+        Assert.Equal(TimeSpan.FromSeconds(4), pacer.Interval);
     }
 
     [Fact]

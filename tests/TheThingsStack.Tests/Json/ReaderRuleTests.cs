@@ -62,9 +62,9 @@ public class ReaderRuleTests
     public void A_refusal_never_repeats_the_text_of_a_key()
     {
         const string Key = "A0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0";
-        foreach (var member in (string[])["key", "encrypted_key"])
+        foreach (var text in (string[])[$$"""{"root_keys":{"app_key":{"key":"{{Key}}*"} } }""", $$"""{"root_keys":{"app_key":{"encrypted_key":"{{Key}}*"} } }""", $$"""{"mac_settings":{"rx1_delay":"{{Key}}"} }""", $$"""{"last_dev_nonce":"{{Key}}"}""", $$"""{"created_at":"{{Key}}"}"""])
         {
-            var refusal = Assert.Throws<TtsJsonException>(() => TtsJson.Read<EndDevice>(Encoding.UTF8.GetBytes("{\"root_keys\":{\"app_key\":{\"" + member + "\":\"" + Key + "*\"}}}")));
+            var refusal = Assert.Throws<TtsJsonException>(() => TtsJson.Read<EndDevice>(Encoding.UTF8.GetBytes(text)));
             Assert.DoesNotContain(Key[..8], refusal.Message, StringComparison.Ordinal);
         }
     }
