@@ -21,15 +21,6 @@ public sealed class TourTests
     }
 
     [Fact]
-    public async Task The_tour_runs_the_built_tool_and_finds_everything_as_expected()
-    {
-        using var output = new StringWriter();
-        var exitCode = await new Tour(output).RunAsync(CancellationToken.None);
-        Assert.True(exitCode == 0, output.ToString());
-        Assert.DoesNotContain("WRONG", output.ToString(), StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void A_run_that_wrote_the_line_and_cleared_the_app_key_is_right() =>
         Assert.Empty(Tour.Check(Step, Result(0, Line), Before(), After(clear: "dev2")));
 
