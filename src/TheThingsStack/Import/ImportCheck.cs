@@ -1,0 +1,80 @@
+using Google.Protobuf;
+using LoRaWan.Regional;
+using TheThingsStack.Api;
+using TheThingsStack.Errors;
+
+namespace TheThingsStack.Import;
+
+/// <summary>One device under the rules: what they ask again and again, and where they report.</summary>
+internal sealed class ImportCheck(EndDevice device, FrequencyPlan? plan, Band? band, Failure? planFailure, ImportWay way, List<ImportFinding> findings)
+{
+    private static readonly MACSettings NoSettings = new();
+
+    public EndDevice Device { get; } = device;
+
+    /// <summary>The plan, where the device names one that exists.</summary>
+    public FrequencyPlan? Plan { get; } = plan;
+
+    /// <summary>The band of the plan in the device's PHY version, where both exist.</summary>
+    public Band? Band { get; } = band;
+
+    /// <summary>Why <see cref="Band"/> is null.</summary>
+    public Failure? PlanFailure { get; } = planFailure;
+
+    public ImportWay Way { get; } = way;
+    public MACSettings Settings { get; } = device.MacSettings ?? NoSettings;
+    public bool Otaa => Device.SupportsJoin;
+
+    /// <summary>The parameters that the device brings, each with its path.</summary>
+    public IEnumerable<(string Path, MACParameters Parameters)> Parameters
+    {
+        get
+        {
+            if (Device.MacState is { } state)
+            {
+                if (state.CurrentParameters is { } current)
+                    yield return ("mac_state.current_parameters", current);
+                if (state.DesiredParameters is { } desired)
+                    yield return ("mac_state.desired_parameters", desired);
+            }
+            if (Device.PendingMacState is { } pending)
+            {
+                if (pending.CurrentParameters is { } current)
+                    yield return ("pending_mac_state.current_parameters", current);
+                if (pending.DesiredParameters is { } desired)
+                    yield return ("pending_mac_state.desired_parameters", desired);
+            }
+        }
+    }
+
+    /// <summary>The MAC version that decides about keys: that of the MAC state, else the device's.</summary>
+    public MACVersion KeyVersion => Device.MacState is { LorawanVersion: not MACVersion.MacUnknown } state ? state.LorawanVersion : Device.LorawanVersion;
+
+    /// <summary>Whether a zero below this path is sent: only in parameters that are sent whole.</summary>
+    public bool SendsZeros(string path) =>
+        Way == ImportWay.WholeParameters
+        && (path.StartsWith("mac_state.current_parameters.", StringComparison.Ordinal) || path.StartsWith("mac_state.desired_parameters.", StringComparison.Ordinal));
+
+    public void Report(ImportStep step, string rule, string field, string error, string message) =>
+        findings.Add(new ImportFinding(ImportSeverity.Error, step, rule, field, error, message));
+
+    /// <summary>Reports a field that the Network Server refuses with <c>field_value</c>.</summary>
+    public void NetworkServer(string rule, string field, string message) =>
+        Report(ImportStep.NetworkServer, rule, field, "pkg/networkserver:field_value", message);
+
+    public void JoinServer(string rule, string field, string message) =>
+        Report(ImportStep.JoinServer, rule, field, "pkg/joinserver:field_value", message);
+
+    public void Warn(ImportStep step, string rule, string field, string message) =>
+        findings.Add(new ImportFinding(ImportSeverity.Warning, step, rule, field, "", message));
+
+    /// <summary>No bytes, or only zero bytes.</summary>
+    public static bool IsZero(ByteString? bytes) => bytes is null || !bytes.Span.ContainsAnyExcept((byte)0);
+
+    /// <summary>No key, or an all-zero key.</summary>
+    public static bool IsZero(KeyEnvelope? envelope) => IsZero(envelope?.Key);
+
+    /// <summary>Whether the key's path is sent: there are key bytes (even zero ones), or the envelope is empty and sent as such.</summary>
+    public static bool IsSent(KeyEnvelope? envelope) =>
+        envelope is not null && (envelope.Key.Length > 0 || envelope is { KekLabel.Length: 0, EncryptedKey.Length: 0 });
+}
