@@ -38,6 +38,9 @@ public static class CommandTree
         children.Add(StatusCommand.Create());
         children.Add(RollbackCommand.Create());
         children.Add(JournalCommand.Create());
+        children.Add(AddMacStateCommand.Create());
+        children.Add(CheckCommand.Create());
+        children.Add(FrequencyPlansCommand.Create());
         children.Add(HelpCommand.Create());
         children.Add(CompletionCommand.Create());
         children.Add(CompletionCommand.CreateProtocol("__complete", withDescriptions: true));

@@ -176,7 +176,8 @@ public sealed class RepositoryFrequencyPlanStore : IFrequencyPlanStore
     }
 
     private static FailureException NotFound(IReadOnlyList<FrequencyPlan> index, string id) =>
-        new(FrequencyPlanFailures.NotFound(id, new Plans(index.Concat(Plans.Embedded.All)).NearestIds(id)));
+        new(FrequencyPlanFailures.NotFound(id,
+            [.. Plans.Embedded.FindByAlias(id).Select(plan => plan.Id).Concat(new Plans(index.Concat(Plans.Embedded.All)).NearestIds(id)).Distinct().Take(3)]));
 
     private static FrequencyPlan? Entry(IReadOnlyList<FrequencyPlan> index, string id) =>
         id.Length == 0 ? null : index.FirstOrDefault(entry => entry.Id == id);

@@ -1,0 +1,36 @@
+using Cli.CommandLine;
+using TheThingsStack.Errors;
+using TheThingsStack.Json;
+
+namespace Cli.Commands;
+
+/// <summary>The devices file of a command: a file that is named, or standard input.</summary>
+internal sealed record DeviceFile(string Name, Stream Stream) : IAsyncDisposable
+{
+    /// <summary>Opens the one file that the arguments name; none, or <c>-</c>, is standard input.</summary>
+    /// <exception cref="FailureException">More than one file, or it cannot be opened.</exception>
+    public static DeviceFile Open(Invocation invocation)
+    {
+        if (invocation.Arguments.Count > 1)
+            throw new UsageException($"one file at a time, not {invocation.Arguments.Count}");
+        var name = invocation.Arguments is [var given] && given != "-" ? given : null;
+        if (name is null)
+            return new DeviceFile("standard input", invocation.Environment.OpenStandardInput());
+        try
+        {
+            return new DeviceFile(name, invocation.Environment.OpenFile(name));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new FailureException(new Failure($"open {name}: {e.Message}"), e);
+        }
+    }
+
+    /// <summary>The file cannot be read further.</summary>
+    public Failure Unreadable(TtsJsonException problem) => new($"{Name}: {problem.Message}")
+    {
+        Advice = "The devices before that place are done; correct the file and run again.",
+    };
+
+    public ValueTask DisposeAsync() => Stream.DisposeAsync();
+}

@@ -1,0 +1,45 @@
+using System.Net;
+using System.Net.Security;
+using Cli.CommandLine;
+using TheThingsStack.Errors;
+using TheThingsStack.FrequencyPlans;
+
+namespace Cli.Commands;
+
+/// <summary>Where the frequency plans of a run come from: those of this program unless an address or a folder is given.</summary>
+internal static class FrequencyPlanFlags
+{
+    public const string Folder = "frequency-plans-dir";
+
+    /// <summary>The flag for a folder.</summary>
+    public static Flag FolderFlag() => new(Folder, FlagKind.Text, "folder of frequency plans to use instead of those of this program") { Addition = true };
+
+    /// <summary>Opens the plans that the flags name. Without flags there is no network access: the plans are part of this program.</summary>
+    /// <exception cref="FailureException">Address and folder are given, or the address cannot be used.</exception>
+    public static IFrequencyPlanStore Open(FlagValues flags, CliEnvironment environment)
+    {
+        var folder = flags.TextOrNull(Folder);
+        var isAddressGiven = flags.Origin(GlobalFlags.FrequencyPlansUrl) != FlagOrigin.Default;
+        if (folder is not null && isAddressGiven)
+        {
+            throw new FailureException(new Failure($"both {flags.OriginName(Folder)} and {flags.OriginName(GlobalFlags.FrequencyPlansUrl)} are given")
+            {
+                Advice = "Give one of them.",
+            });
+        }
+        if (folder is not null)
+            return RepositoryFrequencyPlanStore.FromFolder(folder, environment.Clock);
+        return isAddressGiven
+            ? RepositoryFrequencyPlanStore.FromAddress(flags.Text(GlobalFlags.FrequencyPlansUrl), CreateHandler, environment.Clock)
+            : EmbeddedFrequencyPlanStore.Instance;
+    }
+
+    /// <summary>Certificates are checked as the system does; proxies come from the environment.</summary>
+    private static SocketsHttpHandler CreateHandler() => new()
+    {
+        AllowAutoRedirect = false,
+        AutomaticDecompression = DecompressionMethods.All,
+        ConnectTimeout = TimeSpan.FromSeconds(10),
+        SslOptions = new SslClientAuthenticationOptions(),
+    };
+}
