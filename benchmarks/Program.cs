@@ -6,5 +6,8 @@ if (args.FirstOrDefault() == "json")
     return Benchmarks.JsonBenchmarks.Run(args[1..]);
 if (args.FirstOrDefault() == "export")
     return await Benchmarks.ExportBenchmarks.RunAsync(args[1..]);
+// First argument "filters": add-mac-state and check over a million devices.
+if (args.FirstOrDefault() == "filters")
+    return Benchmarks.FilterBenchmarks.Run(args[1..]);
 BenchmarkSwitcher.FromAssembly(Assembly.GetExecutingAssembly()).Run(args);
 return 0;

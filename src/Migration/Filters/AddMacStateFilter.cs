@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using TheThingsStack.Api;
 using TheThingsStack.Errors;
 using TheThingsStack.FrequencyPlans;
@@ -45,7 +47,15 @@ public sealed class AddMacStateFilter(IFrequencyPlanStore plans, MACSettings? ne
         Failed,
     }
 
+    /// <summary>A file of random settings must not fill the memory with states.</summary>
+    private const int MaxRemembered = 1000;
+
     private readonly PlanLookup plans = new(plans);
+
+    /// <summary>States as JSON: of a million devices nearly all have the state of another one.</summary>
+    private readonly ConcurrentDictionary<StateKey, byte[]> states = new();
+
+    private readonly ConcurrentBag<ArrayBufferWriter<byte>> writers = [];
 
     /// <summary>Runs over a file.</summary>
     /// <param name="input">Device JSON, lines or a list.</param>
@@ -64,6 +74,8 @@ public sealed class AddMacStateFilter(IFrequencyPlanStore plans, MACSettings? ne
             batch.Problems.ForEach(report);
             for (var i = 0; i < counts.Length; i++)
                 counts[i] += batch.Counts[i];
+            batch.Lines.ResetWrittenCount();
+            writers.Add(batch.Lines);
         }
         await output.FlushAsync(cancellation);
         return new(
@@ -72,7 +84,7 @@ public sealed class AddMacStateFilter(IFrequencyPlanStore plans, MACSettings? ne
 
     private async Task<Batch> WorkAsync(IReadOnlyList<DeviceLine> lines, CancellationToken cancellation)
     {
-        var batch = new Batch();
+        var batch = new Batch(writers.TryTake(out var writer) ? writer : new ArrayBufferWriter<byte>(1 << 16));
         foreach (var line in lines)
         {
             var (outcome, failure) = await WorkAsync(line, batch.Lines, cancellation);
@@ -95,8 +107,8 @@ public sealed class AddMacStateFilter(IFrequencyPlanStore plans, MACSettings? ne
             WriteAsItWas(line, output);
             return (device.Session is null ? Outcome.WithoutSession : Outcome.HadOne, null);
         }
-        var (plan, failure) = await plans.FindAsync(device.FrequencyPlanId, cancellation);
-        if (failure is not null || !MacStateBuilder.TryBuild(device, plan!, networkDefaults, out var state, out failure))
+        var (state, failure) = await StateAsync(device, cancellation);
+        if (state is null)
         {
             WriteAsItWas(line, output);
             return (Outcome.Failed, failure);
@@ -106,21 +118,34 @@ public sealed class AddMacStateFilter(IFrequencyPlanStore plans, MACSettings? ne
         return (outcome, null);
     }
 
-    private static void Write(DeviceLine line, EndDevice device, MACState state, ArrayBufferWriter<byte> output)
+    private async ValueTask<(byte[]? State, Failure? Failure)> StateAsync(EndDevice device, CancellationToken cancellation)
+    {
+        var key = new StateKey(
+            device.FrequencyPlanId, device.LorawanPhyVersion, device.LorawanVersion, device.SupportsClassB, device.SupportsClassC, device.Multicast, device.MacSettings);
+        if (states.TryGetValue(key, out var known))
+            return (known, null);
+        var (plan, failure) = await plans.FindAsync(device.FrequencyPlanId, cancellation);
+        if (failure is not null || !MacStateBuilder.TryBuild(device, plan!, networkDefaults, out var state, out failure))
+            return (null, failure);
+        var json = TtsJson.WriteBytes(state);
+        if (states.Count < MaxRemembered)
+            states.TryAdd(key, json);
+        return (json, null);
+    }
+
+    private static void Write(DeviceLine line, EndDevice device, byte[] state, ArrayBufferWriter<byte> output)
     {
         var raw = line.Raw.Span;
-        if (CanAppend(raw))
+        if (!CanAppend(raw))
         {
-            // Everything that stands in the line stays as it is, members that we do not know included.
-            output.Write(raw[..^1]);
-            output.Write(Member);
-            TtsJson.Write(state, output);
-            output.Write("}\n"u8);
-            return;
+            device.MacState = null;
+            raw = TtsJson.WriteBytes(device);
         }
-        device.MacState = state;
-        TtsJson.Write(device, output);
-        output.Write("\n"u8);
+        // Where possible everything that stands in the line stays as it is, members that we do not know included.
+        output.Write(raw[..^1]);
+        output.Write(Member);
+        output.Write(state);
+        output.Write("}\n"u8);
     }
 
     /// <summary>A line that already names the member, even as null, is written anew.</summary>
@@ -140,9 +165,13 @@ public sealed class AddMacStateFilter(IFrequencyPlanStore plans, MACSettings? ne
         output.Advance(raw.Length + 1);
     }
 
-    private sealed class Batch
+    /// <summary>Everything of a device that its MAC state depends on.</summary>
+    [StructLayout(LayoutKind.Auto)]
+    private readonly record struct StateKey(string Plan, PHYVersion Phy, MACVersion Version, bool ClassB, bool ClassC, bool Multicast, MACSettings? Settings);
+
+    private sealed class Batch(ArrayBufferWriter<byte> lines)
     {
-        public ArrayBufferWriter<byte> Lines { get; } = new(1 << 16);
+        public ArrayBufferWriter<byte> Lines { get; } = lines;
         public List<FilterProblem> Problems { get; } = [];
         public long[] Counts { get; } = new long[5];
     }

@@ -13,10 +13,10 @@ namespace Migration.Filters;
 internal static class DeviceBatches
 {
     /// <summary>Devices worked on in one go: enough that handing over costs nothing, few enough that memory stays small.</summary>
-    private const int BatchSize = 128;
+    private const int BatchSize = 64;
 
     /// <summary>Batches in hand.</summary>
-    private const int InHand = 8;
+    private const int InHand = 4;
 
     /// <exception cref="TtsJsonException">The file is not JSON at that place; the results of all devices before were given.</exception>
     public static IAsyncEnumerable<T> WorkAsync<T>(Stream input, bool keepRaw, Func<IReadOnlyList<DeviceLine>, Task<T>> work, CancellationToken cancellation) =>
