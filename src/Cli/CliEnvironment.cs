@@ -36,6 +36,9 @@ public sealed class CliEnvironment
     /// <summary>Creates a file, or empties an existing one; relative paths are relative to the current directory.</summary>
     public required Func<string, Stream> CreateFile { get; init; }
 
+    /// <summary>Makes the handler for frequency plans behind HTTP; null: the system's, which checks certificates. It must not follow redirects.</summary>
+    public Func<HttpMessageHandler>? HttpHandler { get; init; }
+
     /// <summary>Time of day and timers.</summary>
     public required TimeProvider Clock { get; init; }
 

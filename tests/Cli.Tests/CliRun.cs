@@ -36,6 +36,8 @@ public sealed class CliRun(params IReadOnlyList<string> arguments)
     /// <summary>Networks to use instead of the real ones.</summary>
     internal IReadOnlyList<SourceDefinition> Sources { get; init; } = SourceRegistry.All;
 
+    public Func<HttpMessageHandler>? HttpHandler { get; init; }
+
     public TimeProvider Clock { get; init; } = new FakeTimeProvider();
 
     /// <summary>What a Ctrl-C does once the program listens.</summary>
@@ -62,6 +64,7 @@ public sealed class CliRun(params IReadOnlyList<string> arguments)
                 StandardErrorWidth = () => Width,
                 CreateFile = path => File.Create(path),
                 OpenFile = path => Files.TryGetValue(path, out var bytes) ? new MemoryStream(bytes) : throw new FileNotFoundException("no such file", path),
+                HttpHandler = HttpHandler,
                 Clock = Clock,
                 Entropy = bytes => bytes.Fill(0x5A),
                 OnInterrupt = handler =>

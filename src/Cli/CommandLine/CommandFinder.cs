@@ -59,11 +59,14 @@ public static class CommandFinder
         foreach (var child in command.Children)
         {
             if (child.IsShown
-                && (EditDistance.Between(word, child.Name) <= 2 || child.Name.StartsWith(word, StringComparison.OrdinalIgnoreCase)))
+                && (EditDistance.Between(word, child.Name) <= 2 || (MayBegin(word, child) && child.Name.StartsWith(word, StringComparison.OrdinalIgnoreCase))))
             {
                 text.Append('\t').Append(child.Name).Append('\n');
             }
         }
         return text.Length == 0 ? "" : $"\n\nDid you mean this?\n{text}";
     }
+
+    /// <summary>One or two letters suggest only what they suggest in the Go tool.</summary>
+    private static bool MayBegin(string word, Command child) => word.Length > 2 || !child.Addition;
 }

@@ -30,7 +30,7 @@ internal static class FrequencyPlanFlags
         if (folder is not null)
             return RepositoryFrequencyPlanStore.FromFolder(folder, environment.Clock);
         return isAddressGiven
-            ? RepositoryFrequencyPlanStore.FromAddress(flags.Text(GlobalFlags.FrequencyPlansUrl), CreateHandler, environment.Clock)
+            ? RepositoryFrequencyPlanStore.FromAddress(flags.Text(GlobalFlags.FrequencyPlansUrl), environment.HttpHandler ?? CreateHandler, environment.Clock)
             : EmbeddedFrequencyPlanStore.Instance;
     }
 
