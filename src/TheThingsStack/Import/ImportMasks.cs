@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
-using System.Reflection;
 using TheThingsStack.Api;
+using TheThingsStack.FieldMasks;
 
 namespace TheThingsStack.Import;
 
@@ -39,17 +39,17 @@ public sealed record ImportMasks(
     IReadOnlyList<string> ApplicationServer,
     IReadOnlyList<string> Dropped)
 {
-    private static readonly Lazy<FrozenDictionary<string, (DeviceServers Otaa, DeviceServers Abp)>> Owners = new(ReadOwners);
-
-    /// <summary>Paths by their names without oneofs, as validation reports write them.</summary>
-    private static readonly Lazy<FrozenDictionary<string, (DeviceServers Otaa, DeviceServers Abp)>> PlainOwners = new(() =>
-        Owners.Value.DistinctBy(pair => WithoutOneofs(pair.Key)).ToFrozenDictionary(pair => WithoutOneofs(pair.Key), pair => pair.Value));
+    /// <summary>Servers by path without the names of oneofs, as validation reports write paths.</summary>
+    private static readonly Lazy<FrozenDictionary<string, DeviceServers>> PlainOwners = new(() =>
+        AllowedPaths.All.DistinctBy(WithoutOneofs).ToFrozenDictionary(WithoutOneofs, path => OwnersOf(path, otaa: true), StringComparer.Ordinal));
 
     /// <summary>Splits a device as the CLI does with its default flags: server addresses are the CLI's own, identifiers go to every server.</summary>
     public static ImportMasks For(EndDevice device)
     {
         ArgumentNullException.ThrowIfNull(device);
-        var paths = DevicePaths.NonZero(device).Where(path => !IsImplicit(path)).ToHashSet(StringComparer.Ordinal);
+        // The client takes a DevAddr of zeros for none; of keys it does not.
+        var paths = FieldPath.NonZero(device)
+            .Where(path => !IsImplicit(path) && !(path.EndsWith("session.dev_addr", StringComparison.Ordinal) && FieldPath.IsZero(device, path, zeroBytes: true))).ToHashSet(StringComparer.Ordinal);
         paths.UnionWith(["supports_join", "network_server_address", "application_server_address"]);
         if (device.SupportsJoin)
             paths.Add("join_server_address");
@@ -68,7 +68,10 @@ public sealed record ImportMasks(
     /// <param name="path">Path with oneof names.</param>
     /// <param name="otaa">Whether the device joins; the Join Server holds nothing of others.</param>
     public static DeviceServers OwnersOf(string path, bool otaa) =>
-        Owners.Value.TryGetValue(path, out var owners) ? otaa ? owners.Otaa : owners.Abp : DeviceServers.None;
+        (AllowedPaths.For(MaskedCall.IdentityServerUpdate).Contains(path) ? DeviceServers.IdentityServer : DeviceServers.None)
+        | (otaa && !path.StartsWith("claim_authentication_code", StringComparison.Ordinal) && AllowedPaths.For(MaskedCall.JoinServerSet).Contains(path) ? DeviceServers.JoinServer : DeviceServers.None)
+        | (AllowedPaths.For(MaskedCall.NetworkServerSet).Contains(path) ? DeviceServers.NetworkServer : DeviceServers.None)
+        | (AllowedPaths.For(MaskedCall.ApplicationServerSet).Contains(path) ? DeviceServers.ApplicationServer : DeviceServers.None);
 
     /// <summary>Gives the servers that take a field of a validation report: the ones of the longest path known.</summary>
     internal static DeviceServers OwnersOfField(string field, bool otaa)
@@ -82,7 +85,7 @@ public sealed record ImportMasks(
         while (true)
         {
             if (PlainOwners.Value.TryGetValue(path, out var owners))
-                return otaa ? owners.Otaa : owners.Abp;
+                return otaa ? owners : owners & ~DeviceServers.JoinServer;
             var dot = path.LastIndexOf('.');
             if (dot < 0)
                 return DeviceServers.None;
@@ -94,34 +97,4 @@ public sealed record ImportMasks(
 
     private static bool IsImplicit(string path) =>
         path is "ids" or "created_at" or "updated_at" || path.StartsWith("ids.", StringComparison.Ordinal);
-
-    private static FrozenDictionary<string, (DeviceServers Otaa, DeviceServers Abp)> ReadOwners()
-    {
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("TheThingsStack.Import.path-owners.tsv")
-            ?? throw new InvalidOperationException("The table of path owners is missing in this build.");
-        using var reader = new StreamReader(stream);
-        var owners = new Dictionary<string, (DeviceServers, DeviceServers)>(StringComparer.Ordinal);
-        while (reader.ReadLine() is { } line)
-        {
-            var cells = line.Split('\t');
-            owners.Add(cells[0], (Servers(cells[1]), Servers(cells[2])));
-        }
-        return owners.ToFrozenDictionary(StringComparer.Ordinal);
-    }
-
-    private static DeviceServers Servers(string letters)
-    {
-        var servers = DeviceServers.None;
-        foreach (var letter in letters)
-        {
-            servers |= letter switch
-            {
-                'I' => DeviceServers.IdentityServer,
-                'J' => DeviceServers.JoinServer,
-                'N' => DeviceServers.NetworkServer,
-                _ => DeviceServers.ApplicationServer,
-            };
-        }
-        return servers;
-    }
 }

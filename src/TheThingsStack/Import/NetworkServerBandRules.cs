@@ -2,6 +2,7 @@
 #pragma warning disable CS0612
 using System.Globalization;
 using TheThingsStack.Api;
+using TheThingsStack.FieldMasks;
 using Band = LoRaWan.Regional.Band;
 
 namespace TheThingsStack.Import;
@@ -107,7 +108,7 @@ internal static class NetworkServerBandRules
         const string Path = "mac_settings.adr.mode.dynamic";
         if (!BandLimits.SupportsDynamicAdr(band))
         {
-            foreach (var field in DevicePaths.NonZero(adr, Path))
+            foreach (var field in FieldPath.NonZero(adr, Path))
                 check.NetworkServer("N14e", field, $"{band.Id} has no dynamic ADR");
         }
         AdrDataRate(check, band, adr.MinDataRateIndex, Path + ".min_data_rate_index.value");

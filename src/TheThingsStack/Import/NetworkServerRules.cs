@@ -2,6 +2,7 @@
 #pragma warning disable CS0612
 using Google.Protobuf;
 using TheThingsStack.Api;
+using TheThingsStack.FieldMasks;
 
 namespace TheThingsStack.Import;
 
@@ -41,7 +42,7 @@ internal static class NetworkServerRules
 
     private static void NothingIn(ImportCheck check, IMessage message, string path)
     {
-        foreach (var field in DevicePaths.NonZero(message, path).Where(field => ImportMasks.OwnersOf(field, otaa: false) != DeviceServers.None))
+        foreach (var field in FieldPath.NonZero(message, path).Where(field => ImportMasks.OwnersOf(field, otaa: false) != DeviceServers.None))
             check.NetworkServer("N6", field, "a device that does not join has nothing pending; leave it out");
     }
 
@@ -112,7 +113,7 @@ internal static class NetworkServerRules
     {
         if (relay is null)
             return;
-        foreach (var field in DevicePaths.NonZero(relay, path))
+        foreach (var field in FieldPath.NonZero(relay, path))
             check.NetworkServer("N11", field, "a multicast device is no part of a relay; leave it out");
     }
 
@@ -144,7 +145,7 @@ internal static class NetworkServerRules
             check.NetworkServer("N13", "mac_settings.adr_margin", Message);
         if (settings.UseAdr is null && settings.AdrMargin is null)
             return;
-        foreach (var field in DevicePaths.NonZero(settings.Adr, "mac_settings.adr"))
+        foreach (var field in FieldPath.NonZero(settings.Adr, "mac_settings.adr"))
             check.NetworkServer("N13", field, Message);
     }
 
