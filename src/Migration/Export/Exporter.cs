@@ -20,7 +20,7 @@ namespace Migration;
 public sealed class Exporter(IDeviceSource source, ExportOptions options, DeviceJournal? journal = null, JournalReader? earlier = null)
 {
     /// <summary>Devices whose list is kept between counting and reading.</summary>
-    private const int Few = 2000;
+    private const int Few = 1000;
 
     /// <summary>Accepted changes that are looked at together.</summary>
     private const int ConfirmedTogether = 64;

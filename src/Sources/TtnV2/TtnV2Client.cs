@@ -21,8 +21,8 @@ namespace Sources.TtnV2;
 /// </summary>
 internal sealed partial class TtnV2Client : IAsyncDisposable
 {
-    /// <summary>Devices asked for in one page. About 350 KB; the server has no limit of its own.</summary>
-    public const int PageSize = 2000;
+    /// <summary>Devices asked for in one page. About 180 KB; the server has no limit of its own.</summary>
+    public const int PageSize = 1000;
 
     private const int SmallestPage = 50;
     private const int Attempts = 10;

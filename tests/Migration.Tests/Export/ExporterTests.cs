@@ -235,8 +235,8 @@ public sealed class ExporterTests : IAsyncDisposable
     }
 
     [Theory]
-    [InlineData(2000, 1)]
-    [InlineData(2001, 2)]
+    [InlineData(1000, 1)]
+    [InlineData(1001, 2)]
     public async Task Only_a_large_application_is_listed_twice(int devices, int lists)
     {
         source.Applications["my-app"] = Ids(devices);

@@ -231,7 +231,7 @@ public sealed class TtnV2SourceTests(ITestOutputHelper log) : IAsyncLifetime, ID
         AddOtaa(4500);
         var summary = await RunAsync(Options(withSession: false), new ExportOptions { DryRun = true }, application: "my-app");
         Assert.Equal((4500, 4500), (summary.Exported, summary.Total));
-        Assert.Equal(6, Calls().Count(c => c == "GetDevicesForApplication"));
+        Assert.Equal(10, Calls().Count(c => c == "GetDevicesForApplication"));
         Assert.Equal(Lines().Order(StringComparer.Ordinal), Lines());
     }
 
