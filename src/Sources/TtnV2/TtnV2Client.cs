@@ -93,9 +93,13 @@ internal sealed partial class TtnV2Client : IAsyncDisposable
                     catch (RpcException e) when (e.StatusCode == StatusCode.DeadlineExceeded || e.Origin == RpcFailureOrigin.Local)
                     {
                         // Too much for one answer, in time or in bytes.
-                        if (e.Origin == RpcFailureOrigin.Local && limit == SmallestPage)
+                        var smaller = Math.Max(SmallestPage, limit / 2);
+                        if (e.Origin != RpcFailureOrigin.Local || smaller == limit)
+                        {
+                            limit = smaller;
                             throw;
-                        limit = Math.Max(SmallestPage, limit / 2);
+                        }
+                        limit = smaller;
                         throw new RpcException(e.Target, StatusCode.DeadlineExceeded, e.Detail, RpcFailureOrigin.Deadline, e);
                     }
                 },

@@ -201,6 +201,29 @@ public sealed class TtnV2SourceTests(ITestOutputHelper log) : IAsyncLifetime, ID
     }
 
     [Fact]
+    public async Task A_handler_that_does_not_answer_is_asked_again_and_then_given_up_by_name()
+    {
+        AddOtaa(1);
+        cluster.Faults.Add("GetDevicesForApplication", new Fault.Fail(GrpcCode.DeadlineExceeded, "context deadline exceeded"));
+        var summary = await RunAsync(Options(withSession: false), application: "my-app");
+        Assert.Equal("error:unknown:unknown (context deadline exceeded)", summary.Stopped!.ToString());
+        Assert.Equal(cluster.HandlerAddress, summary.Stopped.Attributes["server"]);
+        Assert.Equal(10, Calls().Count(c => c == "GetDevicesForApplication"));
+    }
+
+    [Fact]
+    public async Task A_device_that_fails_after_all_retries_is_left_and_three_in_a_row_end_the_run()
+    {
+        AddOtaa(6, "joined", joined: true);
+        cluster.Faults.Add("GetDevice", new Fault.Fail(GrpcCode.Unavailable, "Broker did not return device: unavailable: gone"), "joined-001");
+        var one = await RunAsync(Options(withSession: true), new ExportOptions { DryRun = true, Concurrency = 1 }, application: "my-app");
+        Assert.Equal((5, 1), (one.Exported, one.Rejected));
+        cluster.Faults.Add("GetDevice", new Fault.Fail(GrpcCode.Unavailable, "Broker did not return device: unavailable: gone"));
+        var all = await RunAsync(Options(withSession: true), new ExportOptions { DryRun = true, Concurrency = 1 }, application: "my-app");
+        Assert.Equal((0, 2, "export device `joined-002`"), (all.Exported, all.Rejected, all.Stopped!.Message));
+    }
+
+    [Fact]
     public async Task A_set_that_was_applied_without_an_answer_is_seen_and_not_sent_again()
     {
         AddOtaa(1);
