@@ -129,7 +129,10 @@ public sealed class TtnV2WireRunTests(ITestOutputHelper output)
             .Replace("localhost:21900", cluster.DiscoveryTlsAddress, StringComparison.Ordinal)
             .Replace("localhost:21910", cluster.DiscoveryAddress, StringComparison.Ordinal)
             .Replace(":21910", cluster.DiscoveryAddress[cluster.DiscoveryAddress.IndexOf(':', StringComparison.Ordinal)..], StringComparison.Ordinal));
-        var authority = Path.GetTempFileName();
+        var folder = Directory.CreateTempSubdirectory().FullName;
+        var authority = Path.Combine(folder, "authority.pem");
+        // The journal of a real run goes there too.
+        variables["XDG_STATE_HOME"] = variables["LOCALAPPDATA"] = folder;
         try
         {
             await System.IO.File.WriteAllTextAsync(authority, cluster.CaCertificatePem);
@@ -155,6 +158,7 @@ public sealed class TtnV2WireRunTests(ITestOutputHelper output)
                 StandardErrorIsTerminal = () => false,
                 StandardErrorWidth = () => 80,
                 OpenFile = System.IO.File.OpenRead,
+                CreateFile = path => throw new InvalidOperationException($"no recorded run creates {path}"),
                 Clock = new HurriedClock(),
                 Entropy = bytes => bytes.Fill(7),
                 OnInterrupt = _ => new MemoryStream(),
@@ -163,7 +167,7 @@ public sealed class TtnV2WireRunTests(ITestOutputHelper output)
         }
         finally
         {
-            System.IO.File.Delete(authority);
+            Directory.Delete(folder, recursive: true);
         }
     }
 
