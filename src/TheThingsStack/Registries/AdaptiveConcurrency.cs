@@ -1,0 +1,142 @@
+namespace TheThingsStack.Registries;
+
+/// <summary>Lets so much work run at a time as gets most done (<see cref="ConcurrencySearch"/>), or a fixed amount. First come, first served.</summary>
+public sealed class AdaptiveConcurrency
+{
+    private readonly TimeProvider clock;
+    private readonly ConcurrencySearch? search;
+    private readonly int fixedLimit;
+    private readonly Lock gate = new();
+    private readonly LinkedList<TaskCompletionSource> waiting = [];
+    private int underWay;
+
+    private AdaptiveConcurrency(TimeProvider clock, ConcurrencySearch? search, int fixedLimit)
+    {
+        this.clock = clock;
+        this.search = search;
+        this.fixedLimit = fixedLimit;
+    }
+
+    /// <summary>Work that may be under way now.</summary>
+    public int Limit
+    {
+        get
+        {
+            lock (gate)
+                return search?.Limit ?? fixedLimit;
+        }
+    }
+
+    /// <summary>The most that <see cref="Limit"/> can become; the room that work waiting for its turn needs.</summary>
+    public int Most { get; private init; }
+
+    /// <summary>Always the same amount.</summary>
+    /// <param name="clock">Clock.</param>
+    /// <param name="limit">Work under way at a time, at least 1.</param>
+    public static AdaptiveConcurrency Fixed(TimeProvider clock, int limit)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
+        return new AdaptiveConcurrency(clock, null, limit) { Most = limit };
+    }
+
+    /// <summary>The amount that the server does best with.</summary>
+    /// <param name="clock">Clock.</param>
+    /// <param name="start">Work under way at first.</param>
+    /// <param name="most">Never more.</param>
+    public static AdaptiveConcurrency Adaptive(TimeProvider clock, int start = 4, int most = 128) =>
+        new(clock, new ConcurrencySearch(start, most), 0) { Most = most };
+
+    /// <summary>Waits for a turn.</summary>
+    public async Task<Turn> EnterAsync(CancellationToken cancellation)
+    {
+        LinkedListNode<TaskCompletionSource> place;
+        lock (gate)
+        {
+            if (waiting.Count == 0 && underWay < (search?.Limit ?? fixedLimit))
+            {
+                underWay++;
+                return NewTurn();
+            }
+            place = waiting.AddLast(new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+        using (cancellation.UnsafeRegister(
+            _ =>
+            {
+                lock (gate)
+                {
+                    // Given a turn in this very moment: then it is used.
+                    if (place.List is null)
+                        return;
+                    waiting.Remove(place);
+                }
+                place.Value.TrySetCanceled(cancellation);
+            },
+            null))
+        {
+            await place.Value.Task;
+        }
+        lock (gate)
+            return NewTurn();
+    }
+
+    private Turn NewTurn() => new(this, search?.Generation ?? 0);
+
+    private void Leave(Outcome outcome, long generation)
+    {
+        lock (gate)
+        {
+            // Waiting work shows that the limit was used up.
+            var saturated = waiting.Count > 0 || underWay >= (search?.Limit ?? fixedLimit);
+            underWay--;
+            if (outcome == Outcome.Refused)
+                search?.Refused(generation);
+            else if (outcome == Outcome.Done)
+                search?.Ended(clock.GetUtcNow(), saturated);
+            while (waiting.First is { } next && underWay < (search?.Limit ?? fixedLimit))
+            {
+                waiting.RemoveFirst();
+                underWay++;
+                next.Value.TrySetResult();
+            }
+        }
+    }
+
+    private enum Outcome
+    {
+        Neutral,
+        Done,
+        Refused,
+    }
+
+    /// <summary>Permission to work; ends when disposed.</summary>
+    public sealed class Turn : IDisposable
+    {
+        private readonly AdaptiveConcurrency owner;
+        private readonly long generation;
+        private Outcome outcome;
+        private int left;
+
+        internal Turn(AdaptiveConcurrency owner, long generation)
+        {
+            this.owner = owner;
+            this.generation = generation;
+        }
+
+        /// <summary>The work was done: it counts for the rate.</summary>
+        public void Done()
+        {
+            if (outcome == Outcome.Neutral)
+                outcome = Outcome.Done;
+        }
+
+        /// <summary>The server refused it for its load, even if a later try succeeded: less should be under way.</summary>
+        public void Refused() => outcome = Outcome.Refused;
+
+        /// <summary>Gives the turn back.</summary>
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref left, 1) == 0)
+                owner.Leave(outcome, generation);
+        }
+    }
+}

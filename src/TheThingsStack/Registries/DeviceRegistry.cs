@@ -1,0 +1,157 @@
+using Google.Protobuf.WellKnownTypes;
+using Rpc;
+using TheThingsStack.Api;
+
+namespace TheThingsStack.Registries;
+
+/// <summary>The devices of a Network, Application or Join Server (facts/tts-api.md sections 2, 5 and 6).</summary>
+public class DeviceRegistry
+{
+    /// <summary>Most IDs of a batch call.</summary>
+    public const int BatchSize = 20;
+
+    private readonly Method<GetEndDeviceRequest, EndDevice> get;
+    private readonly Method<SetEndDeviceRequest, EndDevice> set;
+    private readonly Method<EndDeviceIdentifiers, Empty> delete;
+    private readonly Method<BatchDeleteEndDevicesRequest, Empty> batchDelete;
+
+    internal DeviceRegistry(RegistryConnection connection, string prefix)
+    {
+        Connection = connection;
+        get = RegistryMethods.Get(prefix + "EndDeviceRegistry");
+        set = RegistryMethods.Set(prefix + "EndDeviceRegistry");
+        delete = RegistryMethods.Delete(prefix + "EndDeviceRegistry");
+        batchDelete = RegistryMethods.BatchDelete(prefix + "EndDeviceBatchRegistry");
+    }
+
+    /// <summary>The server.</summary>
+    public HostPort Address => Connection.Address;
+
+    internal RegistryConnection Connection { get; }
+
+    /// <summary>Reads a device; null when the server has none of these IDs.</summary>
+    /// <param name="ids">Application and device ID.</param>
+    /// <param name="paths">Fields to read; IDs and times come always.</param>
+    /// <param name="cancellation">Stops waiting.</param>
+    /// <exception cref="RegistryException">The call failed.</exception>
+    public async Task<EndDevice?> FindAsync(EndDeviceIdentifiers ids, IEnumerable<string> paths, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        var request = new GetEndDeviceRequest { EndDeviceIds = ids, FieldMask = new FieldMask() };
+        request.FieldMask.Paths.AddRange(paths);
+        try
+        {
+            return (await Connection.CallAsync(get, request, Entity(ids), perDevice: true, cancellation)).Response;
+        }
+        catch (RegistryException e) when (e.IsNotFound)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Creates or changes a device; the masked fields become those of the device.</summary>
+    /// <exception cref="RegistryException">The call failed.</exception>
+    public async Task<EndDevice> SetAsync(EndDevice device, IEnumerable<string> paths, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        var request = new SetEndDeviceRequest { EndDevice = device, FieldMask = new FieldMask() };
+        request.FieldMask.Paths.AddRange(paths);
+        return (await Connection.CallAsync(set, request, Entity(device.Ids), perDevice: true, cancellation)).Response;
+    }
+
+    /// <summary>Deletes a device; false when the server has none of these IDs.</summary>
+    /// <exception cref="RegistryException">The call failed.</exception>
+    public async Task<bool> DeleteAsync(EndDeviceIdentifiers ids, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        try
+        {
+            await Connection.CallAsync(delete, ids, Entity(ids), perDevice: true, cancellation);
+            return true;
+        }
+        catch (RegistryException e) when (e.IsNotFound)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Deletes up to <see cref="BatchSize"/> devices of one application; those that are not there are passed over.</summary>
+    /// <exception cref="RegistryException">The call failed; none was deleted.</exception>
+    public Task DeleteAsync(string application, IEnumerable<string> deviceIds, CancellationToken cancellation)
+    {
+        var request = new BatchDeleteEndDevicesRequest { ApplicationIds = new ApplicationIdentifiers { ApplicationId = application } };
+        request.DeviceIds.AddRange(deviceIds);
+        return Connection.CallAsync(batchDelete, request, application, perDevice: false, cancellation);
+    }
+
+    internal static string Entity(EndDeviceIdentifiers? ids) => $"{ids?.ApplicationIds?.ApplicationId}.{ids?.DeviceId}";
+}
+
+/// <summary>The Network Server.</summary>
+public sealed class NetworkServerClient : DeviceRegistry
+{
+    internal NetworkServerClient(RegistryConnection connection)
+        : base(connection, "Ns")
+    {
+    }
+
+    /// <summary>Draws a DevAddr of the network, 4 bytes.</summary>
+    /// <exception cref="RegistryException">The call failed.</exception>
+    public async Task<Google.Protobuf.ByteString> GenerateDevAddrAsync(CancellationToken cancellation) =>
+        (await Connection.CallAsync(RegistryMethods.GenerateDevAddr, new Empty(), "", perDevice: false, cancellation)).Response.DevAddr;
+
+    /// <summary>Gives the MAC settings that the cluster assumes for devices without their own.</summary>
+    /// <exception cref="RegistryException">The call failed; unknown plans are NotFound.</exception>
+    public async Task<MACSettings> GetDefaultMacSettingsAsync(string frequencyPlanId, PHYVersion phyVersion, CancellationToken cancellation) =>
+        (await Connection.CallAsync(
+            RegistryMethods.GetDefaultMACSettings,
+            new GetDefaultMACSettingsRequest { FrequencyPlanId = frequencyPlanId, LorawanPhyVersion = phyVersion },
+            "",
+            perDevice: false,
+            cancellation)).Response;
+
+    /// <summary>Gives the NetID of the network, 3 bytes.</summary>
+    /// <exception cref="RegistryException">The call failed.</exception>
+    public async Task<Google.Protobuf.ByteString> GetNetIdAsync(CancellationToken cancellation) =>
+        (await Connection.CallAsync(RegistryMethods.GetNetID, new Empty(), "", perDevice: false, cancellation)).Response.NetId;
+
+    /// <summary>Gives the prefixes of the addresses that the network receives.</summary>
+    /// <exception cref="RegistryException">The call failed.</exception>
+    public async Task<IReadOnlyList<LoRaWan.DevAddrPrefix>> GetDevAddrPrefixesAsync(CancellationToken cancellation)
+    {
+        var answer = await Connection.CallAsync(RegistryMethods.GetDeviceAddressPrefixes, new Empty(), "", perDevice: false, cancellation);
+        return [.. answer.Response.DevAddrPrefixes.Where(static entry => entry.Length == 5).Select(static entry => Prefix(entry.Span))];
+    }
+
+    /// <summary>Four bytes of address, one of length in bits.</summary>
+    private static LoRaWan.DevAddrPrefix Prefix(ReadOnlySpan<byte> entry) =>
+        new(new LoRaWan.DevAddr(System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(entry)), entry[4]);
+}
+
+/// <summary>The Application Server.</summary>
+public sealed class ApplicationServerClient : DeviceRegistry
+{
+    internal ApplicationServerClient(RegistryConnection connection)
+        : base(connection, "As")
+    {
+    }
+}
+
+/// <summary>The Join Server. It finds a device by its IDs; one that never joins is not there.</summary>
+public sealed class JoinServerClient : DeviceRegistry
+{
+    internal JoinServerClient(RegistryConnection connection)
+        : base(connection, "Js")
+    {
+    }
+
+    /// <summary>Gives the JoinEUI for devices without their own, 8 bytes.</summary>
+    /// <exception cref="RegistryException">The call failed.</exception>
+    public async Task<Google.Protobuf.ByteString> GetDefaultJoinEuiAsync(CancellationToken cancellation) =>
+        (await Connection.CallAsync(RegistryMethods.GetDefaultJoinEUI, new Empty(), "", perDevice: false, cancellation)).Response.JoinEui;
+
+    /// <summary>Gives the JoinEUIs that the server answers joins for.</summary>
+    /// <exception cref="RegistryException">The call failed.</exception>
+    public async Task<IReadOnlyList<JoinEUIPrefix>> GetJoinEuiPrefixesAsync(CancellationToken cancellation) =>
+        (await Connection.CallAsync(RegistryMethods.GetJoinEUIPrefixes, new Empty(), "", perDevice: false, cancellation)).Response.Prefixes;
+}

@@ -1,0 +1,213 @@
+using System.Globalization;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Rpc;
+using TheThingsStack.Api;
+using TheThingsStack.FieldMasks;
+
+namespace TheThingsStack.Registries;
+
+/// <summary>The Identity Server: who is registered, and who may do what (facts/tts-api.md sections 2, 6 and 9).</summary>
+public sealed class IdentityServerClient
+{
+    /// <summary>Most devices of a page.</summary>
+    public const int PageSize = 1000;
+
+    /// <summary>Clocks of two servers behind one address may differ by so much.</summary>
+    private static readonly TimeSpan ClockSlack = TimeSpan.FromSeconds(1);
+
+    private static readonly Lazy<MessageMask> Stored = new(static () => MessageMask.Create(EndDevice.Descriptor,
+    [
+        "ids.dev_eui", "ids.join_eui", "name", "description", "attributes", "version_ids", "network_server_address",
+        "application_server_address", "join_server_address", "locations", "serial_number", "claim_authentication_code", "activated_at",
+    ]));
+
+    private readonly RegistryConnection connection;
+    private readonly TimeProvider clock;
+
+    internal IdentityServerClient(RegistryConnection connection, TimeProvider clock)
+    {
+        this.connection = connection;
+        this.clock = clock;
+    }
+
+    /// <summary>The server.</summary>
+    public HostPort Address => connection.Address;
+
+    /// <summary>
+    /// Creates a device. A create that got no answer is repeated; when the server then says that the device exists, it is looked at: it is
+    /// ours when it was created since the first attempt with exactly what was sent.
+    /// </summary>
+    /// <param name="device">IDs and what this server stores; the rest is ignored by the server.</param>
+    /// <param name="cancellation">Stops waiting; the device may be there.</param>
+    /// <exception cref="RegistryException">The call failed. With <see cref="RegistryException.MayHaveActed"/> the device may be there all the same.</exception>
+    public async Task<EndDevice> CreateAsync(EndDevice device, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        var begun = clock.GetTimestamp();
+        try
+        {
+            var request = new CreateEndDeviceRequest { EndDevice = device };
+            return (await connection.CallAsync(
+                RegistryMethods.IdentityCreate, request, DeviceRegistry.Entity(device.Ids), perDevice: true, cancellation)).Response;
+        }
+        catch (RegistryException e) when (e is { IsAlreadyExists: true, MayHaveActed: true })
+        {
+            var found = await FindAsync(device.Ids, AllowedPaths.For(MaskedCall.IdentityServerGet).Where(static path => !path.Contains('.', StringComparison.Ordinal) && path != "ids"), cancellation);
+            if (found is not null && IsOurs(device, found, e.Cause, clock.GetElapsedTime(begun)))
+                return found;
+            throw;
+        }
+    }
+
+    /// <summary>Reads a device; null when the application has none of this ID, or when the EUIs in the identifiers are others.</summary>
+    /// <exception cref="RegistryException">The call failed.</exception>
+    public async Task<EndDevice?> FindAsync(EndDeviceIdentifiers ids, IEnumerable<string> paths, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        var request = new GetEndDeviceRequest { EndDeviceIds = ids, FieldMask = Mask(paths) };
+        try
+        {
+            return (await connection.CallAsync(RegistryMethods.IdentityGet, request, DeviceRegistry.Entity(ids), perDevice: true, cancellation)).Response;
+        }
+        catch (RegistryException e) when (e.IsNotFound)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Gives the device, in whichever application, that has this pair of EUIs; null when none has.</summary>
+    /// <exception cref="RegistryException">The call failed.</exception>
+    public async Task<EndDeviceIdentifiers?> FindByEuisAsync(ByteString joinEui, ByteString devEui, CancellationToken cancellation)
+    {
+        var request = new GetEndDeviceIdentifiersForEUIsRequest { JoinEui = joinEui, DevEui = devEui };
+        try
+        {
+            return (await connection.CallAsync(RegistryMethods.IdentityGetIdentifiersForEUIs, request, "", perDevice: false, cancellation)).Response;
+        }
+        catch (RegistryException e) when (e.IsNotFound)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Lists one page of an application's devices, by device ID.</summary>
+    /// <param name="application">Application ID.</param>
+    /// <param name="page">Number of the page, from 1. Pages are cut by position: deleting while listing shifts them.</param>
+    /// <param name="size">Devices of a page, 1 to <see cref="PageSize"/>.</param>
+    /// <param name="paths">Fields to read.</param>
+    /// <param name="cancellation">Stops waiting.</param>
+    /// <exception cref="RegistryException">The call failed.</exception>
+    public async Task<DevicePage> ListAsync(string application, int page, int size, IEnumerable<string> paths, CancellationToken cancellation)
+    {
+        var request = new ListEndDevicesRequest
+        {
+            ApplicationIds = new ApplicationIdentifiers { ApplicationId = application },
+            FieldMask = Mask(paths),
+            Order = "device_id",
+            Limit = (uint)size,
+            Page = (uint)page,
+        };
+        var answer = await connection.CallAsync(RegistryMethods.IdentityList, request, application, perDevice: false, cancellation);
+        var total = int.TryParse(answer.Headers.Get("x-total-count"), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : (int?)null;
+        return new DevicePage(answer.Response.EndDevices_, total);
+    }
+
+    /// <summary>Reads up to <see cref="DeviceRegistry.BatchSize"/> devices; those that are not there are missing in the answer.</summary>
+    /// <exception cref="RegistryException">The call failed.</exception>
+    public async Task<IReadOnlyList<EndDevice>> GetAsync(
+        string application, IEnumerable<string> deviceIds, IEnumerable<string> paths, CancellationToken cancellation)
+    {
+        var request = new BatchGetEndDevicesRequest
+        {
+            ApplicationIds = new ApplicationIdentifiers { ApplicationId = application },
+            FieldMask = Mask(paths),
+        };
+        request.DeviceIds.AddRange(deviceIds);
+        return (await connection.CallAsync(RegistryMethods.IdentityBatchGet, request, application, perDevice: false, cancellation)).Response.EndDevices_;
+    }
+
+    /// <summary>Changes the masked fields of a device that is there.</summary>
+    /// <exception cref="RegistryException">The call failed.</exception>
+    public async Task<EndDevice> UpdateAsync(EndDevice device, IEnumerable<string> paths, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        var request = new UpdateEndDeviceRequest { EndDevice = device, FieldMask = Mask(paths) };
+        return (await connection.CallAsync(RegistryMethods.IdentityUpdate, request, DeviceRegistry.Entity(device.Ids), perDevice: true, cancellation)).Response;
+    }
+
+    /// <summary>Deletes a device; false when the application has none of this ID.</summary>
+    /// <exception cref="RegistryException">The call failed.</exception>
+    public async Task<bool> DeleteAsync(EndDeviceIdentifiers ids, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        try
+        {
+            await connection.CallAsync(RegistryMethods.IdentityDelete, ids, DeviceRegistry.Entity(ids), perDevice: true, cancellation);
+            return true;
+        }
+        catch (RegistryException e) when (e.IsNotFound)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Reads an application. A key without rights on it gets PermissionDenied, also when there is no such application.</summary>
+    /// <exception cref="RegistryException">The call failed.</exception>
+    public async Task<Application> GetApplicationAsync(string application, IEnumerable<string> paths, CancellationToken cancellation)
+    {
+        var request = new GetApplicationRequest { ApplicationIds = new ApplicationIdentifiers { ApplicationId = application }, FieldMask = Mask(paths) };
+        return (await connection.CallAsync(RegistryMethods.ApplicationGet, request, application, perDevice: false, cancellation)).Response;
+    }
+
+    /// <summary>Gives the rights of the key on an application, expanded; none when it has none or sends none.</summary>
+    /// <exception cref="RegistryException">The call failed.</exception>
+    public async Task<IReadOnlyCollection<Right>> ListRightsAsync(string application, CancellationToken cancellation) =>
+        (await connection.CallAsync(
+            RegistryMethods.ApplicationListRights, new ApplicationIdentifiers { ApplicationId = application }, application, perDevice: false, cancellation))
+        .Response.Rights_;
+
+    /// <summary>Tells what kind of key the calls carry.</summary>
+    /// <exception cref="RegistryException">The call failed, e.g. the key is unknown or expired.</exception>
+    public async Task<AuthInfoResponse> GetAuthInfoAsync(CancellationToken cancellation) =>
+        (await connection.CallAsync(RegistryMethods.AuthInfo, new Empty(), "", perDevice: false, cancellation)).Response;
+
+    private static FieldMask Mask(IEnumerable<string> paths)
+    {
+        var mask = new FieldMask();
+        mask.Paths.AddRange(paths);
+        return mask;
+    }
+
+    private bool IsOurs(EndDevice sent, EndDevice found, RpcException refusal, TimeSpan sinceFirstAttempt)
+    {
+        if (found.CreatedAt is null || Stored.Value.Differences(sent, found).Any())
+            return false;
+        // The server's own clock, where the ID it gave to the refused call tells it: a ULID.
+        var now = ServerTime(refusal.Headers.Get("x-request-id")) ?? clock.GetUtcNow();
+        return found.CreatedAt.ToDateTimeOffset() >= now - sinceFirstAttempt - ClockSlack;
+    }
+
+    /// <summary>The first 10 of 26 characters of a ULID are milliseconds since 1970, in Crockford's base 32.</summary>
+    internal static DateTimeOffset? ServerTime(string? requestId)
+    {
+        const string alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        const int ulidLength = 26;
+        if (requestId is not { Length: ulidLength })
+            return null;
+        var milliseconds = 0L;
+        foreach (var c in requestId.AsSpan(0, 10))
+        {
+            var digit = alphabet.IndexOf(char.ToUpperInvariant(c), StringComparison.Ordinal);
+            if (digit < 0)
+                return null;
+            milliseconds = (milliseconds << 5) | (uint)digit;
+        }
+        return milliseconds < DateTimeOffset.MaxValue.ToUnixTimeMilliseconds() ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds) : null;
+    }
+}
+
+/// <summary>One page of an application's devices.</summary>
+/// <param name="Devices">Devices of the page.</param>
+/// <param name="Total">Devices of the application, as the server counts them; null when it does not say.</param>
+public sealed record DevicePage(IReadOnlyList<EndDevice> Devices, int? Total);

@@ -1,0 +1,156 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Google.Protobuf;
+using Microsoft.Extensions.Logging;
+using Rpc;
+using TheThingsStack.Errors;
+
+namespace TheThingsStack.Registries;
+
+/// <summary>
+/// Calls to one address of a cluster: with the key, a deadline, the pace the server wants, and retries of what is worth repeating
+/// (facts/tts-api.md sections 1 and 11). Connects at the first call.
+/// </summary>
+internal sealed partial class RegistryConnection : IAsyncDisposable
+{
+    /// <summary>What The Things Stack sends at most.</summary>
+    private const int MaxReceiveMessageSize = 16 * 1024 * 1024;
+
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
+
+    private readonly ClusterOptions options;
+    private readonly RpcChannel channel;
+    private readonly RatePacer pacer;
+    private readonly ConcurrentDictionary<string, bool> warnings = new(StringComparer.Ordinal);
+    private volatile bool answered;
+
+    /// <summary>Prepares calls to an address.</summary>
+    /// <exception cref="FailureException">HTTPS_PROXY is set but not usable.</exception>
+    public RegistryConnection(HostPort address, ClusterOptions options)
+    {
+        this.options = options;
+        pacer = new RatePacer(options.Clock);
+        ConnectProxy? proxy;
+        try
+        {
+            proxy = ConnectProxy.FromEnvironment(options.Environment, address);
+        }
+        catch (FormatException e)
+        {
+            throw new FailureException(new Failure(e.Message), e);
+        }
+        channel = new RpcChannel(new RpcChannelOptions
+        {
+            Address = address,
+            Time = options.Clock,
+            Tls = options.Tls,
+            Proxy = proxy,
+            ConnectTimeout = options.FirstTimeout,
+            MaxReceiveMessageSize = MaxReceiveMessageSize,
+            // Servers in Go allow 100 to 250 calls on a connection; more may be worth it.
+            EnableMultipleHttp2Connections = true,
+        });
+    }
+
+    /// <summary>The server.</summary>
+    public HostPort Address => channel.Address;
+
+    /// <summary>Calls a method, again while that may help.</summary>
+    /// <param name="method">Method.</param>
+    /// <param name="request">Request.</param>
+    /// <param name="entity">Device or application the call is about, for the pace; empty for none.</param>
+    /// <param name="perDevice">Whether that is a device.</param>
+    /// <param name="cancellation">Stops waiting; the server may have acted.</param>
+    /// <exception cref="RegistryException">The call failed for good.</exception>
+    public async Task<UnaryResult<TResponse>> CallAsync<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, TRequest request, string entity, bool perDevice, CancellationToken cancellation)
+        where TRequest : IMessage<TRequest>
+        where TResponse : IMessage<TResponse>, new()
+    {
+        var mayHaveActed = false;
+        var rateLimited = TimeSpan.Zero;
+        for (var attempt = 1; ; attempt++)
+        {
+            TimeSpan pause;
+            try
+            {
+                return await OnceAsync(method, request, entity, perDevice, cancellation);
+            }
+            catch (RpcException e)
+            {
+                var refused = RegistryErrors.IsRateLimit(e);
+                // A refusal means that the handler did not run.
+                mayHaveActed |= e.Origin == RpcFailureOrigin.Server
+                    ? e.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded
+                    : e.ServerMayHaveActed;
+                pause = refused ? RefusalPause(e) : Pause(attempt);
+                if (refused)
+                {
+                    attempt--;
+                    rateLimited += pause;
+                }
+                if (!RegistryErrors.IsTransient(e, answered) || attempt >= options.Attempts || rateLimited > options.RateLimitPatience)
+                    throw new RegistryException(RegistryErrors.Describe(e), e) { MayHaveActed = mayHaveActed };
+                LogRetry(options.Log, method.FullName, e.Message, pause.TotalSeconds);
+            }
+            await Task.Delay(pause, options.Clock, cancellation);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => channel.DisposeAsync();
+
+    private async Task<UnaryResult<TResponse>> OnceAsync<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, TRequest request, string entity, bool perDevice, CancellationToken cancellation)
+        where TRequest : IMessage<TRequest>
+        where TResponse : IMessage<TResponse>, new()
+    {
+        await pacer.WaitAsync(method.FullName, entity, cancellation);
+        var headers = new Metadata();
+        if (options.Key is { } key)
+            headers.Add("authorization", "Bearer " + key.Reveal());
+        try
+        {
+            var call = new CallOptions { Headers = headers, Timeout = answered ? options.Timeout : options.FirstTimeout };
+            var result = await channel.CallAsync(method, request, call, cancellation);
+            answered = true;
+            Heard(method.FullName, entity, perDevice, result.Headers, refused: false);
+            return result;
+        }
+        catch (RpcException e)
+        {
+            if (e.Origin == RpcFailureOrigin.Server)
+                answered = true;
+            Heard(method.FullName, entity, perDevice, e.Headers, RegistryErrors.IsRateLimit(e));
+            throw;
+        }
+    }
+
+    private void Heard(string method, string entity, bool perDevice, Metadata headers, bool refused)
+    {
+        pacer.Observe(method, entity, perDevice, headers, refused);
+        foreach (var warning in headers.GetAll("warning"))
+        {
+            // One text may come with every device.
+            if (warnings.Count < 1000 && warnings.TryAdd(warning.Value, true))
+                LogWarning(options.Log, Address.ToString(), warning.Value);
+        }
+    }
+
+    private static TimeSpan Pause(int attempt)
+    {
+        var pause = FirstPause * Math.Pow(2, attempt - 1);
+        return pause < LongestPause ? pause : LongestPause;
+    }
+
+    /// <summary>Until the limit lets one call pass; times below a second are told as zero.</summary>
+    private static TimeSpan RefusalPause(RpcException refusal) =>
+        TimeSpan.FromSeconds(int.TryParse(refusal.Headers.Get("x-rate-limit-retry"), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds > 0 ? seconds + 1 : 1);
+
+    [LoggerMessage(LogLevel.Debug, "{Method}: {Error}; trying again in {Seconds} s")]
+    private static partial void LogRetry(ILogger log, string method, string error, double seconds);
+
+    [LoggerMessage(LogLevel.Warning, "The Things Stack at {Address} warns: {Text}")]
+    private static partial void LogWarning(ILogger log, string address, string text);
+}
