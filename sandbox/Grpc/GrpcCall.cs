@@ -15,8 +15,11 @@ public sealed class GrpcCall
     /// <summary>Ends when the client gives up or its deadline passes.</summary>
     public required CancellationToken Cancellation { get; init; }
 
-    /// <summary>Initial metadata of the answer; not sent when the call fails.</summary>
+    /// <summary>Initial metadata of the answer; not sent when the call fails, unless <see cref="SendHeadersOnFailure"/> is set.</summary>
     public IDictionary<string, string> ResponseHeaders { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>Whether a failure sends <see cref="ResponseHeaders"/> too: headers, then the status in trailers, in place of trailers only.</summary>
+    public bool SendHeadersOnFailure { get; set; }
 
     /// <summary>First value of a metadata key, or null when it is absent.</summary>
     public string? First(string key)

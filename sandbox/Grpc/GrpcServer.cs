@@ -248,7 +248,7 @@ public sealed class GrpcServer : IAsyncDisposable
         }
         catch (GrpcStatusException e)
         {
-            await EndAsync(http, record, e.Status);
+            await EndAsync(http, record, e.Status, call);
             return;
         }
 
@@ -298,15 +298,33 @@ public sealed class GrpcServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends a call without a message: the status travels in the headers ("trailers-only").</summary>
-    private static async Task EndAsync(HttpContext http, RecordedRequest record, GrpcStatus status)
+    /// <summary>
+    /// Ends a call without a message: the status travels in the headers ("trailers-only"), or in trailers when the call has headers to send.
+    /// </summary>
+    private static async Task EndAsync(HttpContext http, RecordedRequest record, GrpcStatus status, GrpcCall? call = null)
     {
         record.Status = status;
         http.Response.ContentType = "application/grpc";
-        http.Response.Headers["grpc-status"] = ((int)status.Code).ToString(System.Globalization.CultureInfo.InvariantCulture);
-        http.Response.Headers["grpc-message"] = GrpcMessageEncoding.Encode(status.Message);
-        if (status.Details is not null)
-            http.Response.Headers["grpc-status-details-bin"] = Convert.ToBase64String(status.Details).TrimEnd('=');
+        var code = ((int)status.Code).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        var message = GrpcMessageEncoding.Encode(status.Message);
+        var details = status.Details is null ? null : Convert.ToBase64String(status.Details).TrimEnd('=');
+        if (call is { SendHeadersOnFailure: true, ResponseHeaders.Count: > 0 })
+        {
+            foreach (var (name, value) in call.ResponseHeaders)
+                http.Response.Headers[name] = value;
+            await http.Response.StartAsync();
+            http.Response.AppendTrailer("grpc-status", code);
+            http.Response.AppendTrailer("grpc-message", message);
+            if (details is not null)
+                http.Response.AppendTrailer("grpc-status-details-bin", details);
+        }
+        else
+        {
+            http.Response.Headers["grpc-status"] = code;
+            http.Response.Headers["grpc-message"] = message;
+            if (details is not null)
+                http.Response.Headers["grpc-status-details-bin"] = details;
+        }
         await http.Response.CompleteAsync();
     }
 

@@ -15,17 +15,20 @@ public readonly record struct FieldViolation(string Field, string Reason);
 public static class DeviceValidator
 {
     /// <summary>Gives the first violation in declaration order, or null when the device is valid.</summary>
-    public static FieldViolation? Validate(EndDevice device)
+    public static FieldViolation? Validate(EndDevice device) => ValidateMessage(device);
+
+    /// <summary>Gives the first violation of any annotated message, such as a request; null when it is valid.</summary>
+    public static FieldViolation? ValidateMessage(IMessage message)
     {
-        ArgumentNullException.ThrowIfNull(device);
+        ArgumentNullException.ThrowIfNull(message);
         // The rules look at the wire bytes: what is not there is zero or unset, and no property needs reflection.
-        var size = device.CalculateSize();
+        var size = message.CalculateSize();
         var rented = ArrayPool<byte>.Shared.Rent(size);
         try
         {
             var bytes = rented.AsSpan(0, size);
-            device.WriteTo(bytes);
-            return MessageChecks.Of(TtsJson.TableOf(EndDevice.Descriptor)).Validate(new WireBytes(bytes), 0, size);
+            message.WriteTo(bytes);
+            return MessageChecks.Of(TtsJson.TableOf(message.Descriptor)).Validate(new WireBytes(bytes), 0, size);
         }
         finally
         {
