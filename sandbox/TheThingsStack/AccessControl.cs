@@ -108,7 +108,7 @@ internal sealed class AccessControl(TimeProvider clock)
             return new AuthInfoResponse();
         var at = Timestamp.FromDateTimeOffset(key.CreatedAt);
         var shown = new APIKey { Id = key.Id, Name = key.Name, CreatedAt = at, UpdatedAt = at };
-        shown.Rights.Add(caller.IsAdmin ? System.Enum.GetValues<Right>().Where(right => right != 0) : key.Rights);
+        shown.Rights.Add(caller.IsAdmin ? System.Enum.GetValues<Right>().Where(right => right != Right.Invalid) : key.Rights);
         var answer = new AuthInfoResponse
         {
             ApiKey = new AuthInfoResponse.Types.APIKeyAccess
@@ -123,7 +123,7 @@ internal sealed class AccessControl(TimeProvider clock)
         if (caller.IsAdmin)
         {
             answer.UniversalRights = new Rights();
-            answer.UniversalRights.Rights_.Add(System.Enum.GetValues<Right>().Where(right => right != 0 && !IsWhole(right)));
+            answer.UniversalRights.Rights_.Add(System.Enum.GetValues<Right>().Where(right => right != Right.Invalid && !IsWhole(right)));
         }
         return answer;
     }

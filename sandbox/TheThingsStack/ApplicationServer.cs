@@ -46,7 +46,7 @@ internal sealed class ApplicationServer(TtsState state)
         if (stored is null && !TtsState.IsZero(device.Ids.DevAddr) && (!mask.Covers("session.dev_addr") || device.Session?.DevAddr != device.Ids.DevAddr))
             throw TtsError.FieldValue(Name, "ids.dev_addr");
         var record = state.Merge(state.ApplicationServer, stored, device, mask, Name);
-        return TtsState.Answer(state.Keep(state.ApplicationServer, record), mask);
+        return TtsState.Answer(TtsState.Keep(state.ApplicationServer, record), mask);
     }
 
     public Empty Delete(Caller caller, EndDeviceIdentifiers ids)

@@ -48,7 +48,7 @@ internal sealed class JoinServer(TtsState state)
         }
         if (mask.Covers("root_keys.nwk_key.key") && TtsState.IsZero(record.RootKeys?.NwkKey?.Key) && record.RootKeys is { } keys)
             keys.NwkKey = null;
-        return TtsState.Answer(state.Keep(state.Join, record), mask);
+        return TtsState.Answer(TtsState.Keep(state.Join, record), mask);
     }
 
     public Empty Delete(Caller caller, EndDeviceIdentifiers ids)

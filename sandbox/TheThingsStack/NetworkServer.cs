@@ -64,7 +64,7 @@ internal sealed class NetworkServer(TtsState state)
         record.Ids.DevAddr = record.Session?.DevAddr ?? ByteString.Empty;
         if ((record.Session is not null && record.MacState is null) || (record.PendingSession is not null && record.PendingMacState is null))
             throw TtsError.Make(GrpcCode.InvalidArgument, "pkg/networkserver/redis", "invalid_device", "device is invalid");
-        return TtsState.Answer(state.Keep(state.Network, record), mask);
+        return TtsState.Answer(TtsState.Keep(state.Network, record), mask);
     }
 
     public EndDevice ResetFactoryDefaults(Caller caller, EndDeviceIdentifiers ids, MessageMask mask)
@@ -86,7 +86,7 @@ internal sealed class NetworkServer(TtsState state)
             record.Session = new Session { DevAddr = session.DevAddr, Keys = session.Keys, StartedAt = record.UpdatedAt };
             record.MacState = NewMacState(record);
         }
-        return TtsState.Answer(state.Keep(state.Network, record), mask);
+        return TtsState.Answer(TtsState.Keep(state.Network, record), mask);
     }
 
     public Empty Delete(Caller caller, EndDeviceIdentifiers ids)

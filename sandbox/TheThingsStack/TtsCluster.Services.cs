@@ -3,7 +3,6 @@ using Google.Protobuf.WellKnownTypes;
 using Sandbox.Grpc;
 using TheThingsStack.Api;
 using TheThingsStack.FieldMasks;
-using TheThingsStack.FrequencyPlans;
 
 namespace Sandbox.TheThingsStack;
 
@@ -63,7 +62,7 @@ public sealed partial class TtsCluster
             var services = new GrpcServices();
             foreach (var (server, add) in methods)
             {
-                if ((which & server) != 0)
+                if (which.HasFlag(server))
                     add(services);
             }
             return services;
@@ -73,7 +72,7 @@ public sealed partial class TtsCluster
 
         public MACState NewMacState(EndDevice device) => network.NewMacState(device);
 
-        public EndDevice Import(EndDevice record) => state.Keep(state.Network, record);
+        public EndDevice Import(EndDevice record) => TtsState.Keep(state.Network, record);
 
         private static string? Entity(EndDeviceIdentifiers? ids) => ids is null ? null : $"end device:{DeviceId.Of(ids)}";
 
@@ -82,73 +81,73 @@ public sealed partial class TtsCluster
         private void AddIdentityServer()
         {
             const TtsServers Server = TtsServers.Identity;
-            Add(Server, "EndDeviceRegistry/Create", CreateEndDeviceRequest.Parser, request => Entity(request.EndDevice?.Ids?.ApplicationIds), request => request.EndDevice?.Ids, (request, _) =>
+            Add<CreateEndDeviceRequest, EndDevice>(Server, "EndDeviceRegistry/Create", CreateEndDeviceRequest.Parser, request => Entity(request.EndDevice?.Ids?.ApplicationIds), request => request.EndDevice?.Ids, (request, _) =>
             {
                 RequestChecks.Valid(request);
                 return caller => identity.Create(caller, request);
             });
-            Add(Server, "EndDeviceRegistry/Get", GetEndDeviceRequest.Parser, request => Entity(request.EndDeviceIds), request => request.EndDeviceIds, (request, _) =>
+            Add<GetEndDeviceRequest, EndDevice>(Server, "EndDeviceRegistry/Get", GetEndDeviceRequest.Parser, request => Entity(request.EndDeviceIds), request => request.EndDeviceIds, (request, _) =>
             {
                 var mask = checks.Mask(MaskedCall.IdentityServerGet, request.FieldMask);
                 RequestChecks.Valid(request);
                 return caller => identity.Get(caller, request.EndDeviceIds, mask);
             });
-            Add(Server, "EndDeviceRegistry/GetIdentifiersForEUIs", GetEndDeviceIdentifiersForEUIsRequest.Parser, _ => null, _ => null, (request, _) =>
+            Add<GetEndDeviceIdentifiersForEUIsRequest, EndDeviceIdentifiers>(Server, "EndDeviceRegistry/GetIdentifiersForEUIs", GetEndDeviceIdentifiersForEUIsRequest.Parser, _ => null, _ => null, (request, _) =>
             {
                 RequestChecks.Valid(request);
                 return caller => identity.GetIdentifiersForEuis(caller, request);
             });
-            Add(Server, "EndDeviceRegistry/List", ListEndDevicesRequest.Parser, request => Entity(request.ApplicationIds), _ => null, (request, call) =>
+            Add<ListEndDevicesRequest, EndDevices>(Server, "EndDeviceRegistry/List", ListEndDevicesRequest.Parser, request => Entity(request.ApplicationIds), _ => null, (request, call) =>
             {
                 var mask = checks.Mask(MaskedCall.IdentityServerGet, request.FieldMask);
                 RequestChecks.Valid(request);
                 return caller => identity.List(caller, request, mask, call);
             });
-            Add(Server, "EndDeviceRegistry/Update", UpdateEndDeviceRequest.Parser, request => Entity(request.EndDevice?.Ids), request => request.EndDevice?.Ids, (request, _) =>
+            Add<UpdateEndDeviceRequest, EndDevice>(Server, "EndDeviceRegistry/Update", UpdateEndDeviceRequest.Parser, request => Entity(request.EndDevice?.Ids), request => request.EndDevice?.Ids, (request, _) =>
             {
                 var mask = checks.MaskedDevice(MaskedCall.IdentityServerUpdate, request.EndDevice, request.FieldMask, UpdateEndDeviceRequest.Descriptor);
                 return caller => identity.Update(caller, request.EndDevice, mask);
             });
-            Add(Server, "EndDeviceRegistry/BatchUpdateLastSeen", BatchUpdateEndDeviceLastSeenRequest.Parser, _ => null, _ => null, (request, _) =>
+            Add<BatchUpdateEndDeviceLastSeenRequest, Empty>(Server, "EndDeviceRegistry/BatchUpdateLastSeen", BatchUpdateEndDeviceLastSeenRequest.Parser, _ => null, _ => null, (request, _) =>
             {
                 RequestChecks.Valid(request);
                 return caller => identity.BatchUpdateLastSeen(caller, request);
             });
-            Add(Server, "EndDeviceRegistry/Delete", EndDeviceIdentifiers.Parser, Entity, ids => ids, (ids, _) =>
+            Add<EndDeviceIdentifiers, Empty>(Server, "EndDeviceRegistry/Delete", EndDeviceIdentifiers.Parser, Entity, ids => ids, (ids, _) =>
             {
                 RequestChecks.ValidIdentifiers(ids);
                 return caller => identity.Delete(caller, ids);
             });
-            Add(Server, "EndDeviceBatchRegistry/Get", BatchGetEndDevicesRequest.Parser, request => Entity(request.ApplicationIds), _ => null, (request, _) =>
+            Add<BatchGetEndDevicesRequest, EndDevices>(Server, "EndDeviceBatchRegistry/Get", BatchGetEndDevicesRequest.Parser, request => Entity(request.ApplicationIds), _ => null, (request, _) =>
             {
                 var mask = checks.Mask(MaskedCall.IdentityServerGet, request.FieldMask);
                 RequestChecks.Valid(request);
                 return caller => identity.BatchGet(caller, request, mask);
             });
             AddBatchDelete(Server, "EndDeviceBatchRegistry", state.Identity);
-            Add(Server, "ApplicationRegistry/Get", GetApplicationRequest.Parser, request => Entity(request.ApplicationIds), _ => null, (request, _) =>
+            Add<GetApplicationRequest, Application>(Server, "ApplicationRegistry/Get", GetApplicationRequest.Parser, request => Entity(request.ApplicationIds), _ => null, (request, _) =>
             {
                 ApplicationPaths(request.FieldMask);
                 RequestChecks.Valid(request);
                 return caller => identity.GetApplication(caller, request);
             });
-            Add(Server, "ApplicationRegistry/List", ListApplicationsRequest.Parser, _ => null, _ => null, (request, call) =>
+            Add<ListApplicationsRequest, Applications>(Server, "ApplicationRegistry/List", ListApplicationsRequest.Parser, _ => null, _ => null, (request, call) =>
             {
                 ApplicationPaths(request.FieldMask);
                 RequestChecks.Valid(request);
                 return caller => identity.ListApplications(caller, request, call);
             });
-            Add(Server, "ApplicationRegistry/IssueDevEUI", ApplicationIdentifiers.Parser, Entity, _ => null, (ids, _) =>
+            Add<ApplicationIdentifiers, IssueDevEUIResponse>(Server, "ApplicationRegistry/IssueDevEUI", ApplicationIdentifiers.Parser, Entity, _ => null, (ids, _) =>
             {
                 RequestChecks.ValidIdentifiers(ids);
                 return caller => identity.IssueDevEui(caller, ids);
             });
-            Add(Server, "ApplicationAccess/ListRights", ApplicationIdentifiers.Parser, Entity, _ => null, (ids, _) =>
+            Add<ApplicationIdentifiers, Rights>(Server, "ApplicationAccess/ListRights", ApplicationIdentifiers.Parser, Entity, _ => null, (ids, _) =>
             {
                 RequestChecks.ValidIdentifiers(ids);
                 return caller => IdentityServer.ListRights(caller, ids);
             });
-            Add(Server, "EntityAccess/AuthInfo", Empty.Parser, _ => null, _ => null, (_, _) => AccessControl.AuthInfo);
+            Add<Empty, AuthInfoResponse>(Server, "EntityAccess/AuthInfo", Empty.Parser, _ => null, _ => null, (_, _) => AccessControl.AuthInfo);
             AddOpen(Server, "Configuration/ListFrequencyPlans", ListFrequencyPlansRequest.Parser, ListFrequencyPlans);
             AddOpen(Server, "EndDeviceClaimingServer/GetInfoByJoinEUI", GetInfoByJoinEUIRequest.Parser, InfoOf);
             AddOpen(Server, "EndDeviceBatchClaimingServer/GetInfoByJoinEUIs", GetInfoByJoinEUIsRequest.Parser, request => new GetInfoByJoinEUIsResponse { Infos = { request.Requests.Select(InfoOf) } });
@@ -178,18 +177,18 @@ public sealed partial class TtsCluster
             Func<Caller, EndDeviceIdentifiers, Empty> onDelete,
             RecordStore store)
         {
-            Add(server, service + "/Get", GetEndDeviceRequest.Parser, request => Entity(request.EndDeviceIds), request => request.EndDeviceIds, (request, call) =>
+            Add<GetEndDeviceRequest, EndDevice>(server, service + "/Get", GetEndDeviceRequest.Parser, request => Entity(request.EndDeviceIds), request => request.EndDeviceIds, (request, call) =>
             {
                 var mask = checks.Mask(get, request.FieldMask);
                 RequestChecks.Valid(request);
                 return caller => onGet(caller, request.EndDeviceIds, mask, call);
             });
-            Add(server, service + "/Set", SetEndDeviceRequest.Parser, request => Entity(request.EndDevice?.Ids), request => request.EndDevice?.Ids, (request, _) =>
+            Add<SetEndDeviceRequest, EndDevice>(server, service + "/Set", SetEndDeviceRequest.Parser, request => Entity(request.EndDevice?.Ids), request => request.EndDevice?.Ids, (request, _) =>
             {
                 var mask = checks.MaskedDevice(set, request.EndDevice, request.FieldMask, SetEndDeviceRequest.Descriptor);
                 return caller => onSet(caller, request.EndDevice, mask);
             });
-            Add(server, service + "/Delete", EndDeviceIdentifiers.Parser, Entity, ids => ids, (ids, _) =>
+            Add<EndDeviceIdentifiers, Empty>(server, service + "/Delete", EndDeviceIdentifiers.Parser, Entity, ids => ids, (ids, _) =>
             {
                 RequestChecks.ValidIdentifiers(ids);
                 return caller => onDelete(caller, ids);
@@ -198,7 +197,7 @@ public sealed partial class TtsCluster
         }
 
         private void AddBatchDelete(TtsServers server, string service, RecordStore store) =>
-            Add(server, service + "/Delete", BatchDeleteEndDevicesRequest.Parser, request => Entity(request.ApplicationIds), _ => null, (request, _) =>
+            Add<BatchDeleteEndDevicesRequest, Empty>(server, service + "/Delete", BatchDeleteEndDevicesRequest.Parser, request => Entity(request.ApplicationIds), _ => null, (request, _) =>
             {
                 RequestChecks.Valid(request);
                 return caller =>
@@ -213,7 +212,7 @@ public sealed partial class TtsCluster
         private void AddNetworkServer()
         {
             const TtsServers Server = TtsServers.Network;
-            Add(Server, "NsEndDeviceRegistry/ResetFactoryDefaults", ResetAndGetEndDeviceRequest.Parser, request => Entity(request.EndDeviceIds), request => request.EndDeviceIds, (request, _) =>
+            Add<ResetAndGetEndDeviceRequest, EndDevice>(Server, "NsEndDeviceRegistry/ResetFactoryDefaults", ResetAndGetEndDeviceRequest.Parser, request => Entity(request.EndDeviceIds), request => request.EndDeviceIds, (request, _) =>
             {
                 var mask = checks.Mask(MaskedCall.NetworkServerGet, request.FieldMask);
                 RequestChecks.Valid(request);
@@ -274,7 +273,7 @@ public sealed partial class TtsCluster
         private void AddOpen<TRequest, TResponse>(TtsServers server, string method, MessageParser<TRequest> parser, Func<TRequest, TResponse> handle)
             where TRequest : IMessage<TRequest>
             where TResponse : IMessage<TResponse> =>
-            Add(server, method, parser, _ => null, _ => null, (request, _) =>
+            Add<TRequest, TResponse>(server, method, parser, _ => null, _ => null, (request, _) =>
             {
                 RequestChecks.Valid(request);
                 return _ => handle(request);

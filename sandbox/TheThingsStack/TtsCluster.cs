@@ -1,6 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
 using Google.Protobuf;
-using Google.Protobuf.WellKnownTypes;
 using Sandbox.Grpc;
 using Sandbox.TtnV2;
 using TheThingsStack.Api;
@@ -13,8 +12,9 @@ public sealed record TtsDevice(EndDevice? Identity, EndDevice? Network, EndDevic
 {
     /// <summary>Which servers know it.</summary>
     public TtsServers Servers =>
-        (Identity is null ? 0 : TtsServers.Identity) | (Network is null ? 0 : TtsServers.Network)
-        | (Application is null ? 0 : TtsServers.Application) | (Join is null ? 0 : TtsServers.Join);
+        Of(Identity, TtsServers.Identity) | Of(Network, TtsServers.Network) | Of(Application, TtsServers.Application) | Of(Join, TtsServers.Join);
+
+    private static TtsServers Of(EndDevice? record, TtsServers server) => record is null ? TtsServers.None : server;
 }
 
 /// <summary>

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
-using Sandbox.Grpc;
 using TheThingsStack.Api;
 using TheThingsStack.FieldMasks;
 using TheThingsStack.Validation;
@@ -84,7 +83,7 @@ internal sealed class TtsState(TtsClusterOptions options)
     }
 
     /// <summary>Checks a merged record and stores it.</summary>
-    public EndDevice Keep(RecordStore store, EndDevice record)
+    public static EndDevice Keep(RecordStore store, EndDevice record)
     {
         if (DeviceValidator.Validate(record) is { } violation)
             throw RequestChecks.Invalid(EndDevice.Descriptor, violation);
