@@ -8,6 +8,9 @@ namespace Sources.Tts;
 /// <summary>A device as the four servers of a The Things Stack hold it.</summary>
 internal sealed class TtsDevice : SourceDevice
 {
+    /// <summary>Fields that are not known here stay in the record and go nowhere else.</summary>
+    private static readonly MessageParser<EndDevice> Known = EndDevice.Parser.WithDiscardUnknownFields(true);
+
     private readonly DeviceRecord record;
 
     private TtsDevice(string application, string id, DeviceRecord record)
@@ -102,5 +105,5 @@ internal sealed class TtsDevice : SourceDevice
     public static TtsDevice Decode(string application, string id, ReadOnlyMemory<byte> record) =>
         new(application, id, DeviceRecord.Parser.ParseFrom(record.Span));
 
-    private static EndDevice? Parse(bool present, ByteString bytes) => present ? EndDevice.Parser.ParseFrom(bytes) : null;
+    private static EndDevice? Parse(bool present, ByteString bytes) => present ? Known.ParseFrom(bytes) : null;
 }
