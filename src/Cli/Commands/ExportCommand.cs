@@ -43,6 +43,7 @@ internal static class ExportCommand
             DeviceIdPrefix = values.Text(GlobalFlags.DeviceIdPrefix),
             EuiAsDeviceId = values.IsOn(GlobalFlags.SetEuiAsId),
             FailFast = values.IsOn(GlobalFlags.FailFast),
+            Concurrency = source.Concurrency,
         };
         var log = new StderrLogger(status, values.IsOn(GlobalFlags.Verbose));
         await using var devices = source.Open(flags, new SourceContext(environment.Clock, environment.Entropy.Invoke, log));

@@ -22,7 +22,7 @@ internal static class RetireCommand
         FlagFactory = () =>
         [
             .. source.FlagsOfCommands(),
-            new(Way, FlagKind.Text, "How: clear (keys become zero), rotate (the AppKey becomes a random one), delete") { Addition = true, Words = ["clear", "rotate", "delete"] },
+            new(Way, FlagKind.Text, "How: clear (keys become zero), rotate (the AppKey becomes a random one), mute (no more downlinks), delete") { Addition = true, Words = ["clear", "rotate", "mute", "delete"] },
             JournalFiles.JournalFlag,
             IdsFile.Flag,
             OutputFormat.Flag,
@@ -38,8 +38,9 @@ internal static class RetireCommand
             "" => null,
             "clear" => RetireWay.Clear,
             "rotate" => RetireWay.Rotate,
+            "mute" => RetireWay.Mute,
             "delete" => RetireWay.Delete,
-            var other => throw new UsageException($"invalid argument {Quote.Double(other)} for \"--{Way}\" flag: clear, rotate or delete"),
+            var other => throw new UsageException($"invalid argument {Quote.Double(other)} for \"--{Way}\" flag: clear, rotate, mute or delete"),
         };
         var json = OutputFormat.IsJson(invocation);
         var ids = await IdsFile.IdsAsync(invocation);
@@ -76,6 +77,7 @@ internal static class RetireCommand
             {
                 RetireWay.Clear => "cleared: their exported keys become zero, joins are refused",
                 RetireWay.Rotate => "rotated: their AppKey becomes a random one, joins are refused, a session that was not exported lives on",
+                RetireWay.Mute => "muted: the network sends them nothing any more, so that they cannot join there",
                 _ => "deleted: they are removed, with their session",
             }}\n");
         }

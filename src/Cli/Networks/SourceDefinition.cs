@@ -55,6 +55,9 @@ internal sealed class SourceDefinition
     /// <summary>How devices are retired and restored; null while this version cannot change the network.</summary>
     public Journals.JournalSupport? Journal { get; init; }
 
+    /// <summary>Devices in hand at a time; the source limits further. Default 16.</summary>
+    public int Concurrency { get; init; } = 16;
+
     /// <summary>Where <c>application</c> without arguments looks.</summary>
     public ItemsWithoutArguments WithoutArguments { get; init; }
 

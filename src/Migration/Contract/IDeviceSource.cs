@@ -108,6 +108,12 @@ public enum RetireScope
 
     /// <summary>DevAddr and session keys: the network no longer serves the session.</summary>
     Session = 2,
+
+    /// <summary>The whole device: the network no longer knows it.</summary>
+    Device = 4,
+
+    /// <summary>Downlinks only: the network hears the device and does not answer it.</summary>
+    Downlinks = 8,
 }
 
 /// <summary>What came of mapping a device: <see cref="Mapped"/> or <see cref="Rejected"/>.</summary>

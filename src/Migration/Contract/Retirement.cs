@@ -13,6 +13,9 @@ public enum RetireWay
 
     /// <summary>The device is removed.</summary>
     Delete,
+
+    /// <summary>The network sends the device nothing any more, so that it cannot join; it is still heard.</summary>
+    Mute,
 }
 
 /// <summary>What a retirement leaves at the source; decided before anything is changed, so that the journal can hold it.</summary>

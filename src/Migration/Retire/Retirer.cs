@@ -243,11 +243,12 @@ public sealed class Retirer(IDeviceSource source, DeviceJournal journal, RetireW
 /// <summary>Words for ways of retiring.</summary>
 public static class RetireWayText
 {
-    /// <summary>cleared, rotated, deleted.</summary>
+    /// <summary>cleared, rotated, muted, deleted.</summary>
     public static string Past(this RetireWay way) => way switch
     {
         RetireWay.Clear => "cleared",
         RetireWay.Rotate => "rotated",
+        RetireWay.Mute => "muted",
         _ => "deleted",
     };
 }

@@ -1,5 +1,3 @@
-using Google.Protobuf;
-using Migration;
 using Rpc;
 using Sources.Tts.Api;
 using TheThingsStack.Api;

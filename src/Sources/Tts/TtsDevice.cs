@@ -85,19 +85,19 @@ internal sealed class TtsDevice : SourceDevice
     /// <summary>Makes a device of what the servers gave.</summary>
     public static TtsDevice Create(string application, string id, IReadOnlyDictionary<TtsServer, EndDevice> records, MACSettings? profile, IEnumerable<string> warnings)
     {
-        var record = new DeviceRecord();
+        var parts = new DeviceRecord();
         if (records.TryGetValue(TtsServer.Identity, out var identity))
-            record.IdentityServer = identity.ToByteString();
+            parts.IdentityServer = identity.ToByteString();
         if (records.TryGetValue(TtsServer.Join, out var join))
-            record.JoinServer = join.ToByteString();
+            parts.JoinServer = join.ToByteString();
         if (records.TryGetValue(TtsServer.Application, out var atApplication))
-            record.ApplicationServer = atApplication.ToByteString();
+            parts.ApplicationServer = atApplication.ToByteString();
         if (records.TryGetValue(TtsServer.Network, out var network))
-            record.NetworkServer = network.ToByteString();
+            parts.NetworkServer = network.ToByteString();
         if (profile is not null)
-            record.ProfileMacSettings = profile.ToByteString();
-        record.Warnings.Add(warnings);
-        return new TtsDevice(application, id, record);
+            parts.ProfileMacSettings = profile.ToByteString();
+        parts.Warnings.Add(warnings);
+        return new TtsDevice(application, id, parts);
     }
 
     /// <summary>Makes a device of the <see cref="Record"/> that a journal kept.</summary>

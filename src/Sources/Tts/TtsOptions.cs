@@ -54,6 +54,9 @@ public sealed record TtsOptions
     /// <summary>Export claim authentication codes. Default false.</summary>
     public Setting<bool> ExportClaimCodes { get; init; } = new(false);
 
+    /// <summary>Devices read or changed at a time; empty: as many as the servers do best with.</summary>
+    public Setting<string> Concurrency { get; init; } = new("");
+
     /// <summary>Says what is wrong with these values, in the order and with the names of the Go tool; null when nothing is.</summary>
     /// <param name="needsAppId">Whether devices may be named without an application.</param>
     public Failure? Validate(bool needsAppId = true)
@@ -67,6 +70,13 @@ public sealed record TtsOptions
             return Failure.Named(Package, "invalid_app_api_key", "app api key has characters that no key has (blanks, line ends, accents)") with
             {
                 Advice = $"copy the key again from the Console into {AppApiKey.Origin ?? "--app-api-key"}",
+            };
+        }
+        if (Concurrency.Value.Length > 0 && FixedConcurrency() is null)
+        {
+            return Failure.Named(Package, "invalid_concurrency", $"concurrency `{Concurrency.Value}` is not a number from 1 to {TtsSource.MostDevices}") with
+            {
+                Advice = $"correct {Concurrency.Origin ?? "--concurrency"}, or leave it out to let the tool find the best",
             };
         }
         return Address(TtsServer.Application, out _) ?? Address(TtsServer.Identity, out _) ?? Address(TtsServer.Join, out _) ?? Address(TtsServer.Network, out _);
@@ -106,6 +116,10 @@ public sealed record TtsOptions
         address = parsed;
         return null;
     }
+
+    /// <summary>The concurrency that the user set, or null.</summary>
+    internal int? FixedConcurrency() =>
+        int.TryParse(Concurrency.Value, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= TtsSource.MostDevices ? number : null;
 
     /// <summary>What happens to a device at the source after its line is written.</summary>
     internal RetireScope Retires =>

@@ -20,6 +20,8 @@ internal static class TtsRetirement
     /// <summary>Order of registration: no device is known without its Identity Server.</summary>
     public static readonly IReadOnlyList<TtsServer> CreateOrder = [TtsServer.Identity, TtsServer.Join, TtsServer.Network, TtsServer.Application];
 
+    private static readonly string[] Deprecated = ["adr_ack_limit", "adr_ack_delay", "ping_slot_data_rate_index"];
+
     /// <summary>Compares keys: root keys of devices that join, and the session when it was exported. Counters do not matter.</summary>
     /// <param name="now">What the servers have now; records may be missing.</param>
     /// <param name="exported">The device as it was exported.</param>
@@ -102,7 +104,7 @@ internal static class TtsRetirement
 
         void Whole(string path, MACParameters? parameters)
         {
-            if (parameters is null or { AdrAckLimit: not 0 } or { AdrAckDelay: not 0 } or { PingSlotDataRateIndex: not 0 })
+            if (parameters is null || !Deprecated.All(member => FieldPath.IsZero(parameters, member)))
                 return;
             paths.RemoveWhere(p => FieldPath.IsBelow(p, path));
             paths.Add(path);

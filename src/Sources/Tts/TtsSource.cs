@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography.X509Certificates;
-using Google.Protobuf;
 using Microsoft.Extensions.Logging;
 using Migration;
 using Rpc;

@@ -37,17 +37,40 @@ public class DeviceRegistry
     public async Task<EndDevice?> FindAsync(EndDeviceIdentifiers ids, IEnumerable<string> paths, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(ids);
-        var request = new GetEndDeviceRequest { EndDeviceIds = ids, FieldMask = new FieldMask() };
-        request.FieldMask.Paths.AddRange(paths);
         try
         {
-            return (await Connection.CallAsync(get, request, Entity(ids), perDevice: true, cancellation)).Response;
+            return (await GetAsync(ids, paths, cancellation)).Response;
         }
         catch (RegistryException e) when (e.IsNotFound)
         {
             return null;
         }
     }
+
+    /// <summary>Reads a device; the headers hold what the server says about its answer.</summary>
+    /// <param name="ids">Application and device ID.</param>
+    /// <param name="paths">Fields to read; IDs and times come always.</param>
+    /// <param name="cancellation">Stops waiting.</param>
+    /// <exception cref="RegistryException">The call failed, or there is no such device.</exception>
+    public Task<UnaryResult<EndDevice>> GetAsync(EndDeviceIdentifiers ids, IEnumerable<string> paths, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        var request = new GetEndDeviceRequest { EndDeviceIds = ids, FieldMask = new FieldMask() };
+        request.FieldMask.Paths.AddRange(paths);
+        return Connection.CallAsync(get, request, Entity(ids), perDevice: true, cancellation);
+    }
+
+    /// <summary>Calls a method of the server that has no member here.</summary>
+    /// <param name="method">The method.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="application">Application that it is about, for the pace.</param>
+    /// <param name="cancellation">Stops waiting.</param>
+    /// <exception cref="RegistryException">The call failed.</exception>
+    public Task<UnaryResult<TResponse>> CallAsync<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, TRequest request, string application, CancellationToken cancellation)
+        where TRequest : Google.Protobuf.IMessage<TRequest>
+        where TResponse : Google.Protobuf.IMessage<TResponse>, new() =>
+        Connection.CallAsync(method, request, application, perDevice: false, cancellation);
 
     /// <summary>Creates or changes a device; the masked fields become those of the device.</summary>
     /// <exception cref="RegistryException">The call failed.</exception>

@@ -65,15 +65,23 @@ public sealed class IdentityServerClient
     public async Task<EndDevice?> FindAsync(EndDeviceIdentifiers ids, IEnumerable<string> paths, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(ids);
-        var request = new GetEndDeviceRequest { EndDeviceIds = ids, FieldMask = Mask(paths) };
         try
         {
-            return (await connection.CallAsync(RegistryMethods.IdentityGet, request, DeviceRegistry.Entity(ids), perDevice: true, cancellation)).Response;
+            return (await GetAsync(ids, paths, cancellation)).Response;
         }
         catch (RegistryException e) when (e.IsNotFound)
         {
             return null;
         }
+    }
+
+    /// <summary>Reads a device; the headers hold what the server says about its answer.</summary>
+    /// <exception cref="RegistryException">The call failed, or there is no such device.</exception>
+    public Task<UnaryResult<EndDevice>> GetAsync(EndDeviceIdentifiers ids, IEnumerable<string> paths, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        var request = new GetEndDeviceRequest { EndDeviceIds = ids, FieldMask = Mask(paths) };
+        return connection.CallAsync(RegistryMethods.IdentityGet, request, DeviceRegistry.Entity(ids), perDevice: true, cancellation);
     }
 
     /// <summary>Gives the device, in whichever application, that has this pair of EUIs; null when none has.</summary>
