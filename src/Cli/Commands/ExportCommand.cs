@@ -20,7 +20,7 @@ internal static class ExportCommand
     {
         var environment = invocation.Environment;
         var values = invocation.Flags;
-        var flags = new SourceFlags(source.Name, values, environment);
+        var flags = new SourceFlags(source.Name, values, environment) { Items = items };
         if ((source.Check(flags) ?? CheckPlansAddress(values)) is { } failure)
             throw new FailureException(failure);
 
@@ -102,8 +102,8 @@ internal static class ExportCommand
             return ([.. invocation.Arguments.Where(id => id.Length > 0), .. listed], false);
         if (invocation.Arguments.Count > 0)
             return (invocation.Arguments.Where(id => id.Length > 0).ToList(), false);
-        if (items == ExportedItems.Applications && source.WithoutArguments == ItemsWithoutArguments.Configured)
-            return (source.DefaultApplications(flags), false);
+        if (items == ExportedItems.Applications && source.WithoutArguments == ItemsWithoutArguments.Configured && source.DefaultApplications(flags) is { Count: > 0 } configured)
+            return (configured, false);
         var environment = invocation.Environment;
         if (environment.StandardInputIsTerminal())
         {

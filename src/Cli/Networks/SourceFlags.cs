@@ -11,6 +11,9 @@ namespace Cli.Networks;
 /// <param name="environment">The world outside.</param>
 internal sealed class SourceFlags(string source, FlagValues values, CliEnvironment environment)
 {
+    /// <summary>What the command exports; null for a command about a journal.</summary>
+    public ExportedItems? Items { get; init; }
+
     /// <summary>Text of a flag with its origin; empty when nothing is said.</summary>
     public Setting<string> Text(string name) => new(values.Text(Target(name)), values.OriginName(Target(name)));
 
