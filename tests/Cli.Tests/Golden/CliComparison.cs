@@ -42,6 +42,12 @@ internal sealed partial class CliComparison(Recorded recorded, CliResult actual,
             problem = actual is { ExitCode: 1, Output.Length: 0 } ? null : "an error with output";
             return true;
         }
+        if (actual.Error.Contains("/tts/config:invalid_app_api_key (", StringComparison.Ordinal) && recorded.Error.Contains(":net_operation (", StringComparison.Ordinal))
+        {
+            Used.Add(D.KeyForm);
+            problem = actual is { ExitCode: 1, Output.Length: 0 } ? null : "an error with output";
+            return true;
+        }
         if (UsesOldSpelling() && recorded.ExitCode == 1)
         {
             Used.Add(D.OldSpellings);

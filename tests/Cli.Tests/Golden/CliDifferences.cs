@@ -21,6 +21,7 @@ internal static class CliDifferences
     public const string LogLines = "log-lines";
     public const string OldSpellings = "old-spellings-accepted";
     public const string NotAvailable = "source-not-in-this-version";
+    public const string KeyForm = "keys-checked-before-calls";
     public const string CleanIds = "ids-cleaned";
     public const string Duplicates = "duplicates-once";
     public const string OutputFailures = "output-that-fails-is-an-error";
@@ -44,6 +45,7 @@ internal static class CliDifferences
         [LogLines] = "log lines have another form",
         [OldSpellings] = "spellings of former versions are accepted again",
         [NotAvailable] = "the source comes in a later version; until then one clear error says so",
+        [KeyForm] = "a text that cannot be an API key of The Things Stack is refused before any server is called",
         [CleanIds] = "the last line of a list is trimmed too, and a byte order mark is dropped",
         [Duplicates] = "a device that is named twice is exported once",
         [OutputFailures] = "output that cannot be written is an error with exit code 1, whatever it is",
