@@ -100,7 +100,7 @@ public static class MacStateBuilder
     {
         failure = null;
         deviceClass = Class.A;
-        if (device.LorawanVersion is MACVersion.MacUnknown or < MACVersion.MacUnknown or > MACVersion.MacV104)
+        if (device.LorawanVersion is <= MACVersion.MacUnknown or > MACVersion.MacV104)
         {
             failure = Failure.Named("mac", "no_mac_version", "no known LoRaWAN version") with
             {

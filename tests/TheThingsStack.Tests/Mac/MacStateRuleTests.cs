@@ -180,7 +180,7 @@ public sealed class MacStateRuleTests
         var device = Device();
         device.LorawanVersion = (MACVersion)version;
 
-        Assert.Equal("no_mac_version", Fails(device).Name);
+        Assert.Equal("error:go.thethings.network/lorawan-stack-migrate/pkg/mac:no_mac_version (no known LoRaWAN version)", Fails(device).ToString());
         Assert.Equal(version.ToString(System.Globalization.CultureInfo.InvariantCulture), Fails(device).Attributes["lorawan_version"]);
     }
 
@@ -219,7 +219,9 @@ public sealed class MacStateRuleTests
 
         Assert.Equal("frequency plan `EU_863_870_TTN` has 17 uplink channels, band EU_863_870 allows 16", Fails(Device(), Europe with { UplinkChannels = [.. many], DownlinkChannels = [] }).Message);
         Assert.Equal("frequency plan `EU_863_870_TTN` has 8 uplink but 3 downlink channels", Fails(Device(), Europe with { DownlinkChannels = Europe.DownlinkChannels[..3] }).Message);
-        Assert.Equal("plan_channels", Fails(Device(), Europe with { DownlinkChannels = Europe.DownlinkChannels[..3] }).Name);
+        Assert.Equal(
+            "error:go.thethings.network/lorawan-stack-migrate/pkg/mac:plan_channels (frequency plan `EU_863_870_TTN` has 8 uplink but 3 downlink channels)",
+            Fails(Device(), Europe with { DownlinkChannels = Europe.DownlinkChannels[..3] }).ToString());
         Build(Device(), Europe with { UplinkChannels = [.. many[..16]], DownlinkChannels = [.. many[..16]] });
         Build(Device(), Europe with { UplinkChannels = [], DownlinkChannels = [] });
         var america = EmbeddedFrequencyPlanStore.Find("US_902_928_FSB_2").Plan!;
@@ -260,6 +262,39 @@ public sealed class MacStateRuleTests
         Assert.Equal(PingSlotPeriod.PingEvery2S, state.PingSlotPeriodicity.Value);
         Assert.Equal(DataRateIndex.DataRate1, state.CurrentParameters.PingSlotDataRateIndexValue.Value);
     }
+
+    [Fact]
+    public void A_plan_that_is_silent_leaves_the_RX2_data_rate_to_the_defaults_of_the_network() =>
+        Assert.Equal(DataRateIndex.DataRate5, Build(Device(), Europe with { Rx2DataRate = null }, Defaults()).DesiredParameters.Rx2DataRateIndex);
+
+    [Fact]
+    public void A_frequency_that_a_band_of_fixed_channels_does_not_know_is_ignored()
+    {
+        var america = EmbeddedFrequencyPlanStore.Find("US_902_928_FSB_2").Plan!;
+        var odd = america with { UplinkChannels = [new Channel(new Frequency(868_100_000), new(0), new(3)), .. america.UplinkChannels[1..]] };
+
+        Assert.Equal(8, MacStateBuilder.EnabledUplinkFrequencies(Build(Device(), odd).DesiredParameters).Count());
+    }
+
+    [Fact]
+    public void A_relay_keeps_its_forwarding_rules()
+    {
+        var relay = new RelaySettings { Serving = new() { UplinkForwardingRules = { new RelayUplinkForwardingRule { DeviceId = "abc", LastWFCnt = 7 } } } };
+
+        Assert.Equal(relay.Serving.UplinkForwardingRules, Build(Device(new MACSettings { Relay = relay })).CurrentParameters.Relay.Serving.UplinkForwardingRules);
+    }
+
+    [Fact]
+    public void Only_channels_with_an_uplink_are_factory_presets() =>
+        Assert.Equal([868_100_000u], MacStateBuilder.EnabledUplinkFrequencies(new MACParameters
+        {
+            Channels =
+            {
+                new MACParameters.Types.Channel { EnableUplink = true },
+                new MACParameters.Types.Channel { EnableUplink = true, UplinkFrequency = 868_100_000 },
+                new MACParameters.Types.Channel { UplinkFrequency = 868_300_000 },
+            },
+        }));
 
     private static MACSettings Defaults() => new()
     {
