@@ -18,7 +18,7 @@ public sealed class CompletionTests
     [InlineData("help|ttnv2|", "application|device|retire|:4")]
     [InlineData("completion|", "bash|fish|powershell|zsh|:4")]
     [InlineData("completion|bash|", ":4")]
-    [InlineData("-", "--dev-id-prefix|--dry-run|--fail-fast|--frequency-plans-url|--help|-h|--verbose|:4")]
+    [InlineData("-", "--dev-id-prefix|--dry-run|--fail-fast|--frequency-plans-dir|--frequency-plans-url|--help|-h|--verbose|:4")]
     public async Task Words_are_completed(string typed, string answer)
     {
         var result = await CliRun.Of(["__completeNoDesc", .. typed.Split('|')]);

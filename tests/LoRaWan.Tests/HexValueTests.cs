@@ -177,7 +177,12 @@ public abstract class HexIdentifierTests<T> : HexValueTests<T> where T : struct,
         var value = HexText.Parse<T>(Sample);
         var expected = new Dictionary<string, string>
         {
-            [""] = Sample, ["G"] = Sample, ["X"] = Sample, ["x"] = Sample.ToLowerInvariant(), ["-"] = Separated('-'), [":"] = Separated(':'),
+            [""] = Sample,
+            ["G"] = Sample,
+            ["X"] = Sample,
+            ["x"] = Sample.ToLowerInvariant(),
+            ["-"] = Separated('-'),
+            [":"] = Separated(':'),
         };
         Assert.Equal(Sample, value.ToString());
         Assert.Equal(Sample, value.ToString(null, null));

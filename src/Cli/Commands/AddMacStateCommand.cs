@@ -31,7 +31,6 @@ internal static class AddMacStateCommand
         Examples = ["ttn-lw-migrate add-mac-state devices.json > with-state.json"],
         FlagFactory = () =>
         [
-            FrequencyPlanFlags.FolderFlag(),
             new(Replace, FlagKind.Switch, "also build anew the MAC states there are") { Addition = true },
             new(NetworkDefaults, FlagKind.Text, "file with the default MAC settings of the target network (JSON, as its Network Server answers)") { Addition = true },
             new(DesiredRx1Delay, FlagKind.Text, "RX1 delay in seconds that the target network wants by default (The Things Stack: 5)") { Addition = true },

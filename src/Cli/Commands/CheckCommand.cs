@@ -35,7 +35,6 @@ internal static class CheckCommand
         Examples = ["ttn-lw-migrate check devices.json", "ttn-lw-migrate ttnv2 application my-app --dry-run | ttn-lw-migrate check --output json"],
         FlagFactory = () =>
         [
-            FrequencyPlanFlags.FolderFlag(),
             OutputFormat.Flag(),
             new(Whole, FlagKind.Switch, "check for an import that sends MAC parameters whole, instead of that of ttn-lw-cli") { Addition = true },
         ],

@@ -46,7 +46,7 @@ internal static class ExportCommand
             Concurrency = source.Concurrency,
         };
         var log = new StderrLogger(status, values.IsOn(GlobalFlags.Verbose));
-        await using var devices = source.Open(flags, new SourceContext(environment.Clock, environment.Entropy.Invoke, log));
+        await using var devices = source.Open(flags, SourceContexts.Create(invocation, log));
 
         JournalScope? scope = null;
         var file = "";

@@ -9,20 +9,15 @@ namespace Cli.Commands;
 /// <summary>Where the frequency plans of a run come from: those of this program unless an address or a folder is given.</summary>
 internal static class FrequencyPlanFlags
 {
-    public const string Folder = "frequency-plans-dir";
-
-    /// <summary>The flag for a folder.</summary>
-    public static Flag FolderFlag() => new(Folder, FlagKind.Text, "folder of frequency plans to use instead of those of this program") { Addition = true };
-
     /// <summary>Opens the plans that the flags name. Without flags there is no network access: the plans are part of this program.</summary>
     /// <exception cref="FailureException">Address and folder are given, or the address cannot be used.</exception>
     public static IFrequencyPlanStore Open(FlagValues flags, CliEnvironment environment)
     {
-        var folder = flags.TextOrNull(Folder);
+        var folder = flags.TextOrNull(GlobalFlags.FrequencyPlansFolder);
         var isAddressGiven = flags.Origin(GlobalFlags.FrequencyPlansUrl) != FlagOrigin.Default;
         if (folder is not null && isAddressGiven)
         {
-            throw new FailureException(new Failure($"both {flags.OriginName(Folder)} and {flags.OriginName(GlobalFlags.FrequencyPlansUrl)} are given")
+            throw new FailureException(new Failure($"both {flags.OriginName(GlobalFlags.FrequencyPlansFolder)} and {flags.OriginName(GlobalFlags.FrequencyPlansUrl)} are given")
             {
                 Advice = "Give one of them.",
             });

@@ -26,7 +26,7 @@ internal static class FrequencyPlansCommand
             The plans are part of this program (as of 2025-11-20); --frequency-plans-url and --frequency-plans-dir read others.
             """,
         Examples = ["ttn-lw-migrate frequency-plans", "ttn-lw-migrate frequency-plans EU_863_870_TTN --output json"],
-        FlagFactory = () => [FrequencyPlanFlags.FolderFlag(), OutputFormat.Flag()],
+        FlagFactory = () => [OutputFormat.Flag()],
         RunAsync = RunAsync,
     };
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Cli.CommandLine;
+using Cli.Commands;
 using Cli.Input;
 using Cli.Networks;
 using Cli.Output;
@@ -52,7 +53,7 @@ internal static class RetireCommand
 
         var status = new StatusWriter(environment);
         var log = new StderrLogger(status, invocation.Flags.IsOn(Commands.GlobalFlags.Verbose));
-        await using var devices = support.Open(values, new SourceContext(environment.Clock, environment.Entropy.Invoke, log), scope);
+        await using var devices = support.Open(values, SourceContexts.Create(invocation, log), scope);
         await using var journal = DeviceJournal.Open(new JournalOptions(file, null, BuildInformation.Version, environment.Clock));
         DeviceWork.RequireScope(journal.File, journal.Scope, scope);
 

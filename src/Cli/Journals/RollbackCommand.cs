@@ -1,4 +1,5 @@
 using Cli.CommandLine;
+using Cli.Commands;
 using Cli.Input;
 using Cli.Networks;
 using Cli.Output;
@@ -47,7 +48,7 @@ internal static class RollbackCommand
 
         var status = new StatusWriter(environment);
         var log = new StderrLogger(status, invocation.Flags.IsOn(Commands.GlobalFlags.Verbose));
-        await using var devices = support.Open(values, new SourceContext(environment.Clock, environment.Entropy.Invoke, log), scope);
+        await using var devices = support.Open(values, SourceContexts.Create(invocation, log), scope);
         var rollback = new Rollback(devices, reader, journal);
         return await DeviceWork.RunAsync(invocation, status, dryRun ? "to restore" : "restored", json, (progress, interrupt) => rollback.RunAsync(ids, progress, interrupt));
     }

@@ -60,7 +60,7 @@ public sealed class JournalFaultTests : JournalTestBase
             {
                 disk.PowerOffAtWrite = disk.Writes + seed.Next(1, 60);
                 promised.UnionWith(await RunAsync(disk));
-                    disk.LosePower(seed);
+                disk.LosePower(seed);
             }
             await HoldsAsync(disk, promised);
         }
