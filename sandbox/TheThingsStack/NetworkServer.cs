@@ -192,7 +192,8 @@ internal sealed class NetworkServer(TtsState state)
         var plan = PlanOf(candidate.FrequencyPlanId);
         var known = stored is null ? [] : ErrorsOf(stored, plan, ImportWay.OfficialCli).Select(finding => (finding.Rule, finding.Field)).ToHashSet();
         var way = mask.Covers("mac_state.current_parameters") || mask.Covers("mac_state.desired_parameters") ? ImportWay.WholeParameters : ImportWay.OfficialCli;
-        foreach (var finding in ErrorsOf(candidate, plan, way))
+        // Crashes come before any answer.
+        foreach (var finding in ErrorsOf(candidate, plan, way).OrderBy(finding => finding.Rule != "N26"))
         {
             // Rules about devices that do not join ask only who says so.
             if (known.Contains((finding.Rule, finding.Field)) || (finding.Rule is "N6" or "N7" or "N8" && stored is null && !mask.Covers("supports_join")))

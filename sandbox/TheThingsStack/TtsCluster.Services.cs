@@ -25,7 +25,6 @@ public sealed partial class TtsCluster
         private readonly ApplicationServer application;
         private readonly JoinServer join;
         private readonly RequestChecks checks;
-        private readonly TtsRateLimiter limiter;
         private readonly List<(TtsServers Server, Action<GrpcServices> Add)> methods = [];
         private readonly Dictionary<string, Func<byte[], string?>> items = new(StringComparer.Ordinal);
 
@@ -38,7 +37,6 @@ public sealed partial class TtsCluster
             application = new ApplicationServer(state);
             join = new JoinServer(state);
             checks = new RequestChecks(cluster.options);
-            limiter = new TtsRateLimiter(cluster.options.Clock, cluster.options.RateLimit);
             AddIdentityServer();
             AddRegistry(
                 TtsServers.Network, "NsEndDeviceRegistry", MaskedCall.NetworkServerGet, MaskedCall.NetworkServerSet,
@@ -81,7 +79,7 @@ public sealed partial class TtsCluster
         private void AddIdentityServer()
         {
             const TtsServers Server = TtsServers.Identity;
-            Add<CreateEndDeviceRequest, EndDevice>(Server, "EndDeviceRegistry/Create", CreateEndDeviceRequest.Parser, request => Entity(request.EndDevice?.Ids?.ApplicationIds), request => request.EndDevice?.Ids, (request, _) =>
+            Add<CreateEndDeviceRequest, EndDevice>(Server, "EndDeviceRegistry/Create", CreateEndDeviceRequest.Parser, request => Entity(request.EndDevice?.Ids), request => request.EndDevice?.Ids, (request, _) =>
             {
                 RequestChecks.Valid(request);
                 return caller => identity.Create(caller, request);
@@ -310,7 +308,7 @@ public sealed partial class TtsCluster
                 if (cluster.capacity is { } capacity && !open)
                     await capacity.WorkAsync().WaitAsync(call.Cancellation);
                 var handle = prepare(request, call);
-                limiter.Take(call, entity(request));
+                cluster.limiter.Take(call, entity(request));
                 var caller = open ? new Caller(null) : cluster.access.Authenticate(call);
                 lock (state.Gate)
                     return handle(caller);

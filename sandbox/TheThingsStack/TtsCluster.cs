@@ -27,6 +27,7 @@ public sealed partial class TtsCluster : IAsyncDisposable
     private readonly TtsState state;
     private readonly AccessControl access;
     private readonly CapacityGate? capacity;
+    private readonly TtsRateLimiter limiter;
     private readonly X509Certificate2 authority;
     private readonly X509Certificate2 certificate;
     private readonly List<(GrpcServer Plain, GrpcServer Tls)> servers = [];
@@ -37,6 +38,7 @@ public sealed partial class TtsCluster : IAsyncDisposable
         state = new TtsState(options);
         access = new AccessControl(options.Clock);
         capacity = options.Capacity is { } model ? new CapacityGate(model) : null;
+        limiter = new TtsRateLimiter(options.Clock, options.RateLimit);
         (authority, certificate) = Certificates.SignedForLocalhost();
         dispatch = new Services(this);
     }
@@ -67,6 +69,13 @@ public sealed partial class TtsCluster : IAsyncDisposable
 
     /// <summary>Faults of all servers; methods are named like <c>NsEndDeviceRegistry/Set</c>, items are device IDs.</summary>
     public FaultPlan Faults { get; } = new();
+
+    /// <summary>The quota now; setting it forgets what was used.</summary>
+    public TtsRateLimit? RateLimit
+    {
+        get => limiter.Limit;
+        set => limiter.Limit = value;
+    }
 
     /// <summary>Starts a cluster without applications.</summary>
     public static async Task<TtsCluster> StartAsync(TtsClusterOptions? options = null)

@@ -7,10 +7,26 @@ namespace Sandbox.TheThingsStack;
 /// Quotas by the generic cell rate algorithm: each key has a theoretical arrival time that every call moves on by one interval; a call is
 /// refused when that time would lie further away than the burst allows (facts/tts-api.md section 11).
 /// </summary>
-public sealed class TtsRateLimiter(TimeProvider clock, TtsRateLimit? limit)
+public sealed class TtsRateLimiter(TimeProvider clock, TtsRateLimit? initial)
 {
+    private TtsRateLimit? current = initial;
+
     private readonly Dictionary<string, long> arrivals = new(StringComparer.Ordinal);
     private readonly long born = clock.GetTimestamp();
+
+    /// <summary>The quota; null for none. Setting it forgets what was used.</summary>
+    public TtsRateLimit? Limit
+    {
+        get => current;
+        set
+        {
+            lock (arrivals)
+            {
+                current = value;
+                arrivals.Clear();
+            }
+        }
+    }
 
     /// <summary>Counts a call; sets the headers and fails when the quota is used up.</summary>
     /// <param name="call">The call.</param>
@@ -18,7 +34,7 @@ public sealed class TtsRateLimiter(TimeProvider clock, TtsRateLimit? limit)
     public void Take(GrpcCall call, string? entity)
     {
         ArgumentNullException.ThrowIfNull(call);
-        if (limit is null || (limit.Methods.Count > 0 && !limit.Methods.Any(method => call.Method.EndsWith("." + method, StringComparison.Ordinal))))
+        if (Limit is not { } limit || (limit.Methods.Count > 0 && !limit.Methods.Any(method => call.Method.EndsWith("." + method, StringComparison.Ordinal))))
             return;
         var key = $"grpc:method:{call.Method}{(entity is null ? "" : ":" + entity)}{(AccessControl.TokenId(call) is { } id ? ":token:" + id : "")}";
         var interval = TimeSpan.FromMinutes(1).Ticks / limit.PerMinute;

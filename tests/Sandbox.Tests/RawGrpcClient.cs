@@ -5,7 +5,11 @@ using System.Security.Cryptography.X509Certificates;
 namespace Sandbox.Tests;
 
 /// <summary>What came back from a call, before anybody interprets it.</summary>
-public sealed record RawAnswer(int HttpStatus, int? Status, string Message, byte[]? Response, IReadOnlyDictionary<string, string> Headers, bool TrailersOnly);
+public sealed record RawAnswer(int HttpStatus, int? Status, string Message, byte[]? Response, IReadOnlyDictionary<string, string> Headers, bool TrailersOnly)
+{
+    /// <summary>grpc-status-details-bin, decoded; null when there is none.</summary>
+    public byte[]? Details { get; init; }
+}
 
 /// <summary>The plainest gRPC client there is, independent of the Rpc project: bytes in, bytes out.</summary>
 public sealed class RawGrpcClient : IDisposable
@@ -62,7 +66,10 @@ public sealed class RawGrpcClient : IDisposable
             Uri.UnescapeDataString(end.GetValueOrDefault("grpc-message") ?? ""),
             bytes.Length >= 5 ? bytes[5..] : null,
             headers,
-            trailersOnly);
+            trailersOnly)
+        {
+            Details = end.TryGetValue("grpc-status-details-bin", out var details) ? Convert.FromBase64String(details.PadRight((details.Length + 3) / 4 * 4, '=')) : null,
+        };
     }
 
     public void Dispose() => client.Dispose();
