@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
+using Sandbox.Safety;
 
 namespace Sandbox.Commands;
 
@@ -15,6 +17,11 @@ public static class SandboxCommands
                --devices N       as many devices instead of the sample application (application `many`)
                --rate-limit off  without the limit of 5 calls per second
                --quiet           do not print the calls that arrive
+          dotnet run --project sandbox -- kill-test   Migrates 200 devices while calls fail and the program is killed at random instants,
+                                                   runs it again until it is done, and checks that no key is lost.
+               --kills N         how often it is killed (default 30)
+               --seed N          decides the instants and the faults (default 1)
+               --devices N       devices of a migration (default 200)
           dotnet run --project sandbox -- help     This text.
 
         """;
@@ -49,6 +56,17 @@ public static class SandboxCommands
                         return 1;
                     }
                     return await Serve.RunAsync(options, output, stop.Token);
+                case ["kill-test", .. var rest]:
+                    if (KillTestOptionsOf(rest) is not { } kill)
+                    {
+                        await error.WriteLineAsync("kill-test: --kills, --seed and --devices take a number. `help` lists what there is.");
+                        return 1;
+                    }
+                    var result = await new KillTest(kill, output).RunAsync(stop.Token);
+                    foreach (var problemFound in result.Problems)
+                        await output.WriteLineAsync(problemFound);
+                    await output.WriteLineAsync($"{result.Kills} kills, {result.Migrations} migrations with rollback, {result.Runs} runs, {result.FailedCalls} failed calls: {result.Problems.Count} problems");
+                    return result.Problems.Count == 0 ? 0 : 1;
                 case [] or ["help" or "--help" or "-h"]:
                     await output.WriteAsync(Help);
                     return 0;
@@ -61,5 +79,30 @@ public static class SandboxCommands
         {
             Console.CancelKeyPress -= onCancel;
         }
+    }
+
+    private static KillTestOptions? KillTestOptionsOf(string[] words)
+    {
+        var options = new KillTestOptions();
+        for (var i = 0; i < words.Length; i += 2)
+        {
+            if (i + 1 == words.Length || !int.TryParse(words[i + 1], NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+                return null;
+            switch (words[i])
+            {
+                case "--kills":
+                    options = options with { Kills = number };
+                    break;
+                case "--seed":
+                    options = options with { Seed = number };
+                    break;
+                case "--devices":
+                    options = options with { Devices = number };
+                    break;
+                default:
+                    return null;
+            }
+        }
+        return options;
     }
 }

@@ -65,6 +65,9 @@ public sealed class FaultPlan
     private readonly Lock gate = new();
     private readonly List<(FaultRule Rule, StrongBox Count)> rules = [];
 
+    /// <summary>Asked for every call that no rule strikes, with the short method: a fault by chance, or null. Called one at a time.</summary>
+    public Func<string, Fault?>? ByChance { get; set; }
+
     public FaultPlan Add(FaultRule rule)
     {
         lock (gate)
@@ -97,7 +100,7 @@ public sealed class FaultPlan
                 if (struck is null && number >= rule.From && number <= rule.To)
                     struck = rule.Fault;
             }
-            return struck;
+            return struck ?? ByChance?.Invoke(method[(method.LastIndexOf('/') + 1)..]);
         }
     }
 

@@ -23,6 +23,9 @@ public enum RetireWay
 /// <param name="Replacement">The record as the change leaves it, frame counters apart; null when the device is deleted. May hold keys.</param>
 public sealed record RetirePlan(RetireWay Way, ReadOnlyMemory<byte>? Replacement)
 {
+    /// <summary>The record as the change leaves it; an empty one, as a null array becomes, means none.</summary>
+    public ReadOnlyMemory<byte>? Replacement { get; init; } = Replacement is { IsEmpty: false } ? Replacement : null;
+
     /// <summary>The way; never a key.</summary>
     public override string ToString() => Way.ToString();
 }

@@ -15,8 +15,10 @@ internal sealed class Pacer(TimeProvider clock, int calls, TimeSpan interval) : 
 
     private readonly SemaphoreSlim turn = new(1);
     private readonly Lock gate = new();
-    private readonly Queue<DateTimeOffset> starts = new(Math.Max(1, calls));
-    private DateTimeOffset notBefore = DateTimeOffset.MinValue;
+    private readonly Queue<TimeSpan> starts = new(Math.Max(1, calls));
+    // Time since the start by the clock that never jumps: the time of day may.
+    private readonly long origin = clock.GetTimestamp();
+    private TimeSpan notBefore = TimeSpan.MinValue;
     private double stretched = 1;
 
     /// <summary>The interval in use now.</summary>
@@ -49,7 +51,7 @@ internal sealed class Pacer(TimeProvider clock, int calls, TimeSpan interval) : 
     {
         lock (gate)
         {
-            var now = clock.GetUtcNow();
+            var now = clock.GetElapsedTime(origin);
             // Calls that were under way together are refused together; they count once.
             if (now < notBefore)
                 return;
@@ -73,7 +75,7 @@ internal sealed class Pacer(TimeProvider clock, int calls, TimeSpan interval) : 
     {
         lock (gate)
         {
-            var now = clock.GetUtcNow();
+            var now = clock.GetElapsedTime(origin);
             var due = calls == 0 || starts.Count < calls ? now : starts.Peek() + (interval * stretched);
             if (due < notBefore)
                 due = notBefore;

@@ -11,6 +11,8 @@ internal sealed class HurriedClock : TimeProvider
 
     public override DateTimeOffset GetUtcNow() => System.GetUtcNow().AddTicks(Interlocked.Read(ref skippedTicks));
 
+    public override long GetTimestamp() => System.GetTimestamp() + (Interlocked.Read(ref skippedTicks) * TimestampFrequency / TimeSpan.TicksPerSecond);
+
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         if (dueTime <= TimeSpan.Zero || dueTime >= Timeouts || dueTime.Ticks % TimeSpan.TicksPerMillisecond != 0)

@@ -1,0 +1,277 @@
+using System.Globalization;
+using System.Text.Json;
+using Google.Protobuf;
+using Sandbox.Commands;
+using Sandbox.Grpc;
+using Sandbox.TtnV2;
+using Sources.TtnV2.Api.Handler;
+using LoRaWanDevice = Sources.TtnV2.Api.LoRaWan.Device;
+
+namespace Sandbox.Safety;
+
+/// <summary>How the kill test goes.</summary>
+public sealed record KillTestOptions
+{
+    /// <summary>SIGKILLs in all.</summary>
+    public int Kills { get; init; } = 30;
+
+    /// <summary>SIGKILLs of one migration, before it may come to its end.</summary>
+    public int KillsPerMigration { get; init; } = 15;
+
+    /// <summary>Devices of a migration: joined, never joined and ABP.</summary>
+    public int Devices { get; init; } = 200;
+
+    /// <summary>Decides the instants and the faults.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>Share of calls that fail, from 0 to 1.</summary>
+    public double Failures { get; init; } = 0.1;
+
+    /// <summary>Longest time until a kill.</summary>
+    public TimeSpan LongestRun { get; init; } = TimeSpan.FromSeconds(3);
+}
+
+/// <summary>What the kill test found.</summary>
+/// <param name="Kills">SIGKILLs that met a running program.</param>
+/// <param name="Migrations">Migrations that came to their end, with their rollback.</param>
+/// <param name="Runs">Runs of the program.</param>
+/// <param name="FailedCalls">Calls that the cluster let fail.</param>
+/// <param name="Problems">What went wrong; empty when no key was lost and everything is as asked.</param>
+public sealed record KillTestResult(int Kills, int Migrations, int Runs, int FailedCalls, IReadOnlyList<string> Problems);
+
+/// <summary>
+/// Migrates devices with the built program, kills it at random instants while calls fail, runs it again until it is done, and compares:
+/// every device once in the output with its original keys, the source retired exactly as asked, and after a rollback as it was.
+/// </summary>
+public sealed class KillTest(KillTestOptions options, TextWriter output)
+{
+    private const string App = "my-app";
+    private const string Key = "ttn-account-v2.a-key-for-the-kill-test-that-must-never-show";
+    private const int MostRuns = 8;
+
+    private readonly Random random = new(options.Seed);
+    private readonly Random chance = new(options.Seed + 1);
+    private readonly List<string> problems = [];
+    private readonly List<string> secrets = [];
+    private int kills;
+    private int runs;
+    private int failedCalls;
+
+    /// <summary>Runs to the end.</summary>
+    public async Task<KillTestResult> RunAsync(CancellationToken cancellation)
+    {
+        var migrations = 0;
+        while (kills < options.Kills && problems.Count == 0)
+        {
+            await MigrateAsync(withSession: migrations % 2 == 0, Math.Min(options.KillsPerMigration, options.Kills - kills), cancellation);
+            migrations++;
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{migrations} migrations, {kills} kills, {runs} runs, {failedCalls} failed calls, {problems.Count} problems"));
+        }
+        return new KillTestResult(kills, migrations, runs, failedCalls, problems);
+    }
+
+    private async Task MigrateAsync(bool withSession, int killsHere, CancellationToken cancellation)
+    {
+        var folder = Directory.CreateTempSubdirectory("ttn-lw-migrate-kill-");
+        await using var cluster = await TtnV2Cluster.StartAsync();
+        cluster.AddApplication(App, Key);
+        for (var i = 1; i <= options.Devices; i++)
+        {
+            var id = string.Create(CultureInfo.InvariantCulture, $"meter-{i:D4}");
+            cluster.Add((i % 3) switch { 0 => SampleDevices.Otaa(App, id), 1 => SampleDevices.Joined(App, id, (uint)i, (uint)i / 2), _ => SampleDevices.Abp(App, id, (uint)i + 7) });
+        }
+        var before = cluster.Devices(App);
+        secrets.Clear();
+        secrets.Add(Key);
+        secrets.AddRange(before.SelectMany(d => Keys(d.LorawanDevice)));
+        cluster.Faults.ByChance = ByChance;
+        var tool = new ToolRun(folder.FullName, new Dictionary<string, string>
+        {
+            ["TTNV2_APP_ID"] = App,
+            ["TTNV2_APP_ACCESS_KEY"] = Key,
+            ["FREQUENCY_PLAN_ID"] = "EU_863_870_TTN",
+            ["TTNV2_DISCOVERY_SERVER_ADDRESS"] = cluster.DiscoveryAddress,
+            ["TTNV2_DISCOVERY_SERVER_INSECURE"] = "true",
+            ["TTNV2_REQUESTS_PER_SECOND"] = "0",
+            ["TTNV2_WITH_SESSION"] = withSession ? "true" : "false",
+        });
+
+        var phases = withSession ? 2 : 3;
+        var exported = await UntilDoneAsync(tool, ["ttnv2", "application", App, "--rejects", "rejects.json"], "devices.json", killsHere / phases, cancellation);
+        CheckLines(before, exported);
+        CheckSource("after the export", before, cluster.Devices(App), d => Retired(d, withSession));
+        if (!withSession)
+        {
+            // The ABP devices were left running; the guide has them deleted.
+            await UntilDoneAsync(tool, ["ttnv2", "retire", "--yes"], "retire.txt", killsHere / phases, cancellation);
+            CheckSource("after retiring", before, cluster.Devices(App), d => IsSet(d.LorawanDevice.AppKey) ? Retired(d, withSession) : null);
+        }
+        var again = await UntilDoneAsync(tool, ["ttnv2", "application", App], "again.json", 0, cancellation);
+        CheckLines(before, again);
+        await UntilDoneAsync(tool, ["rollback", "--verbose"], "rollback.txt", killsHere - (killsHere / phases * (phases - 1)), cancellation);
+        CheckSource("after the rollback", before, cluster.Devices(App), d => d);
+        if (problems.Count == 0)
+            folder.Delete(recursive: true);
+        else
+            output.WriteLine("kept for a look: " + folder.FullName);
+    }
+
+    /// <summary>Kills the command a number of times, then runs it until it says that it is done; gives the lines of the last run.</summary>
+    private async Task<ToolResult> UntilDoneAsync(ToolRun tool, string[] command, string file, int killsHere, CancellationToken cancellation)
+    {
+        ToolResult? last = null;
+        while (killsHere > 0)
+        {
+            using var kill = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            kill.CancelAfter(options.LongestRun * random.NextDouble());
+            runs++;
+            try
+            {
+                last = await tool.RunAsync(command, null, file, kill.Token);
+                Look(command, last);
+                // It was faster than the executioner. What is done stays done, so that the next kill meets a run that has less to do.
+                killsHere--;
+            }
+            catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+            {
+                killsHere--;
+                kills++;
+            }
+        }
+        for (var run = 0; run < MostRuns; run++)
+        {
+            runs++;
+            last = await tool.RunAsync(command, null, file, cancellation);
+            Look(command, last);
+            if (last.ExitCode == 0)
+                return last;
+        }
+        problems.Add($"`{string.Join(' ', command)}` does not come to an end: exit code {last!.ExitCode}\n{last.Stderr}");
+        return last;
+    }
+
+    private void Look(string[] command, ToolResult result)
+    {
+        foreach (var secret in secrets)
+        {
+            if (result.Stderr.Contains(secret, StringComparison.OrdinalIgnoreCase))
+                problems.Add($"`{string.Join(' ', command)}` shows a key on standard error");
+        }
+    }
+
+    private Fault? ByChance(string method)
+    {
+        if (chance.NextDouble() >= options.Failures)
+            return null;
+        failedCalls++;
+        var apply = chance.Next(2) == 0;
+        // A refusal for the rate makes the program pause, and a test of pauses is not the purpose: few of them.
+        return chance.Next(60) switch
+        {
+            0 => new Fault.Fail(GrpcCode.ResourceExhausted, "Rate limit for client \"x\" reached"),
+            1 => new Fault.Fail(GrpcCode.Internal, "Broker did not return device: Internal error: [ResourceExhausted] Rate limit for client \"x\" reached", apply),
+            < 20 => new Fault.Fail(GrpcCode.Unavailable, "unavailable: broker is restarting", apply),
+            < 40 => new Fault.Fail(GrpcCode.DeadlineExceeded, "context deadline exceeded", apply),
+            _ => new Fault.DropConnection(apply),
+        };
+    }
+
+    private void CheckLines(IReadOnlyList<Device> before, ToolResult result)
+    {
+        var lines = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
+        foreach (var line in result.Lines)
+        {
+            using var document = JsonDocument.Parse(line);
+            var id = document.RootElement.GetProperty("ids").GetProperty("device_id").GetString()!;
+            if (!lines.TryAdd(id, document.RootElement.Clone()))
+                problems.Add($"{id} is twice in the output");
+        }
+        foreach (var device in before)
+        {
+            if (!lines.Remove(device.DevId, out var line))
+            {
+                problems.Add($"{device.DevId} is not in the output");
+                continue;
+            }
+            var lorawan = device.LorawanDevice;
+            Compare(device, "AppKey", lorawan.AppKey, line, "root_keys", "app_key", "key");
+            if (line.TryGetProperty("session", out _) || !IsSet(lorawan.AppKey))
+            {
+                Compare(device, "DevAddr", lorawan.DevAddr, line, "session", "dev_addr");
+                Compare(device, "NwkSKey", lorawan.NwkSKey, line, "session", "keys", "f_nwk_s_int_key", "key");
+                Compare(device, "AppSKey", lorawan.AppSKey, line, "session", "keys", "app_s_key", "key");
+            }
+        }
+        problems.AddRange(lines.Keys.Select(id => $"{id} is in the output and was never at the source"));
+    }
+
+    private void Compare(Device device, string what, ByteString expected, JsonElement line, params ReadOnlySpan<string> path)
+    {
+        foreach (var name in path)
+        {
+            if (line.ValueKind != JsonValueKind.Object || !line.TryGetProperty(name, out line))
+            {
+                if (IsSet(expected))
+                    problems.Add($"{device.DevId}: the line has no {what}");
+                return;
+            }
+        }
+        if (line.GetString() != Convert.ToHexString(expected.Span))
+            problems.Add($"{device.DevId}: the line has another {what}");
+    }
+
+    /// <summary>Compares the source with what it should be: null for a device that should be gone. Counters may be higher.</summary>
+    private void CheckSource(string when, IReadOnlyList<Device> before, IReadOnlyList<Device> now, Func<Device, Device?> expectation)
+    {
+        var there = now.ToDictionary(d => d.DevId, StringComparer.Ordinal);
+        foreach (var device in before)
+        {
+            there.Remove(device.DevId, out var found);
+            var expected = expectation(device);
+            if (expected is null != found is null)
+                problems.Add($"{when}: {device.DevId} {(found is null ? "is gone" : "is still there")}");
+            if (expected is null || found is null)
+                continue;
+            if (found.LorawanDevice.FCntUp < expected.LorawanDevice.FCntUp || found.LorawanDevice.FCntDown < expected.LorawanDevice.FCntDown)
+                problems.Add($"{when}: {device.DevId} has lower counters");
+            if (!Comparable(found).Equals(Comparable(expected)))
+                problems.Add($"{when}: {device.DevId} is not as it should be");
+        }
+        problems.AddRange(there.Keys.Select(id => $"{when}: {id} was made up"));
+    }
+
+    private static Device Retired(Device device, bool withSession)
+    {
+        var retired = device.Clone();
+        var lorawan = retired.LorawanDevice;
+        lorawan.ClearAppKey();
+        if (withSession)
+        {
+            lorawan.ClearDevAddr();
+            lorawan.ClearNwkSKey();
+            lorawan.ClearAppSKey();
+        }
+        return retired;
+    }
+
+    private static Device Comparable(Device device)
+    {
+        var copy = device.Clone();
+        var lorawan = copy.LorawanDevice;
+        (lorawan.FCntUp, lorawan.FCntDown, lorawan.LastSeen) = (0, 0, 0);
+        if (!IsSet(lorawan.AppKey))
+            lorawan.ClearAppKey();
+        if (!IsSet(lorawan.DevAddr))
+            lorawan.ClearDevAddr();
+        if (!IsSet(lorawan.NwkSKey))
+            lorawan.ClearNwkSKey();
+        if (!IsSet(lorawan.AppSKey))
+            lorawan.ClearAppSKey();
+        return copy;
+    }
+
+    private static IEnumerable<string> Keys(LoRaWanDevice device) =>
+        new[] { device.AppKey, device.NwkSKey, device.AppSKey }.Where(IsSet).Select(k => Convert.ToHexString(k.Span));
+
+    private static bool IsSet(ByteString value) => value.Span.ContainsAnyExcept((byte)0);
+}
