@@ -56,7 +56,10 @@ internal sealed class ExportProgress(StatusWriter status, TimeProvider clock) : 
         _detailed[code] = seen + 1;
         status.Write(error =>
         {
-            if (seen < DetailedPerReason)
+            // The doubled first line of the Go tool says that the run ended; among other devices one telling is enough.
+            if (seen < DetailedPerReason && _total > 1)
+                FailurePrinter.WriteStack(error, failure, "Error: ");
+            else if (seen < DetailedPerReason)
                 FailurePrinter.Write(error, failure);
             else
                 error.Write($"Error: {FailurePrinter.OneLine(failure.ToString())}: {FailurePrinter.OneLine(reason.ToString())}\n");

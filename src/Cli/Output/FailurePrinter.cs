@@ -15,10 +15,10 @@ internal static class FailurePrinter
         WriteStack(error, failure);
     }
 
-    /// <summary>Prints the failure and its causes without the first line.</summary>
-    public static void WriteStack(TextWriter error, Failure failure)
+    /// <summary>Prints the failure and its causes once, after a lead.</summary>
+    public static void WriteStack(TextWriter error, Failure failure, string lead = "")
     {
-        var dashes = "";
+        var dashes = lead;
         for (var link = failure; link is not null; link = link.Cause)
         {
             error.Write($"{dashes}{OneLine(link.ToString())}\n");

@@ -20,7 +20,6 @@ public sealed class ExportCommandTests
         Assert.Equal(
             """
             Error: error:go.thethings.network/lorawan-stack-migrate/pkg/export:export (export device `bad`)
-            error:go.thethings.network/lorawan-stack-migrate/pkg/export:export (export device `bad`)
                 device_id=bad
             --- error:go.thethings.network/lorawan-stack-migrate/pkg/source/fake:no_keys (the device has no keys)
             Summary
