@@ -1,4 +1,5 @@
 using Cli.CommandLine;
+using Sources.Wanesy;
 
 namespace Cli.Networks;
 
@@ -24,5 +25,12 @@ internal static class WanesyNetwork
             ?? flags.Require("frequency-plan-id", "wanesy", "no_frequency_plan_id", "no frequency plan ID")
             ?? flags.Require("csv-path", "wanesy", "no_csv_file_provided", "no csv file provided")
             ?? flags.RequireReadable("csv-path"),
+        Open = static (flags, context) => WanesySource.Open(Options(flags), context),
     };
+
+    private static WanesyOptions Options(SourceFlags flags)
+    {
+        var path = flags.Text("csv-path").Value;
+        return new WanesyOptions(flags.Text("app-id").Value, flags.Text("frequency-plan-id").Value, path, () => flags.OpenFile(path));
+    }
 }
