@@ -28,6 +28,8 @@ internal static class FrequencyPlanFailures
         },
     };
 
+    public static Failure FetchWithoutAddress() => Named(Package, "fetch", "fetching failed") with { Cause = SchemeNotSpecified() };
+
     public static Failure ParseFile(string message) => Named(Package, "parse_file", "parse file") with { Cause = new Failure(message) };
 
     /// <summary>A plan that was read and makes no sense.</summary>

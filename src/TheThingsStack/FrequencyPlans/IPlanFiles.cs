@@ -38,3 +38,12 @@ internal static class PlanFileNames
         return segments.Count > 0 ? segments : throw new FailureException(FrequencyPlanFailures.Fetch(file, "the index names no file for this plan"));
     }
 }
+
+/// <summary>No place for files was given.</summary>
+internal sealed class NoPlanFiles : IPlanFiles
+{
+    public string Location => "";
+
+    public Task<string> ReadAsync(string file, CancellationToken cancellation) =>
+        Task.FromException<string>(new FailureException(FrequencyPlanFailures.FetchWithoutAddress()));
+}

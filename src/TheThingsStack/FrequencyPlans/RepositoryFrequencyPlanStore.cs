@@ -39,7 +39,7 @@ public sealed class RepositoryFrequencyPlanStore : IFrequencyPlanStore
     /// <summary>
     /// Opens an address: <c>https:</c> and <c>http:</c> read over the network, <c>file:</c> a local folder.
     /// </summary>
-    /// <param name="address">The folder that holds the index.</param>
+    /// <param name="address">The folder that holds the index. Empty: the failure comes with the first plan that is needed.</param>
     /// <param name="createHandler">
     /// Makes the handler for HTTP, once and only for an HTTP address; it must check certificates and not follow redirects itself.
     /// </param>
@@ -50,6 +50,8 @@ public sealed class RepositoryFrequencyPlanStore : IFrequencyPlanStore
     {
         ArgumentNullException.ThrowIfNull(address);
         ArgumentNullException.ThrowIfNull(createHandler);
+        if (address.Length == 0)
+            return new(new NoPlanFiles(), time);
         if (!address.Contains(':', StringComparison.Ordinal) || address.StartsWith('/'))
             throw new FailureException(FrequencyPlanFailures.SchemeNotSpecified());
         if (!Uri.TryCreate(address, UriKind.Absolute, out var uri))

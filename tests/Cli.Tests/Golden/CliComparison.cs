@@ -8,7 +8,7 @@ using D = Cli.Tests.Golden.CliDifferences;
 namespace Cli.Tests.Golden;
 
 /// <summary>Compares one recorded command line with what happened here, by rules that hold for any command line.</summary>
-internal sealed partial class CliComparison(Recorded recorded, CliResult actual, Func<string, CliResult> runWithInput)
+internal sealed partial class CliComparison(Recorded recorded, CliResult actual, Func<Recorded, CliResult> run)
 {
     private static readonly Dictionary<string, string> DefaultsOfTheGuide = new()
     {
@@ -69,8 +69,19 @@ internal sealed partial class CliComparison(Recorded recorded, CliResult actual,
         if (clean != recorded.Input && recorded.ExitCode == 1)
         {
             Used.Add(D.CleanIds);
-            problem = runWithInput(clean) == actual ? null : "the cleaned list gives something else";
+            problem = run(recorded with { Input = clean }) == actual ? null : "the cleaned list gives something else";
             return true;
+        }
+        const string FailFast = "--fail-fast";
+        if (recorded.ExitCode == 1 && actual.Error.Contains("/pkg/export:export (", StringComparison.Ordinal) && !recorded.Arguments.Contains(FailFast))
+        {
+            var stopping = recorded with { Arguments = [FailFast, .. recorded.Arguments] };
+            if (run(stopping) is var stopped && (stopped.Output, stopped.ExitCode) != (actual.Output, actual.ExitCode))
+            {
+                Used.Add(D.GoesOn);
+                problem = new CliComparison(stopping, stopped, run).Check();
+                return true;
+            }
         }
         return false;
     }

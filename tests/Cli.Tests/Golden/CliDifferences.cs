@@ -26,6 +26,7 @@ internal static class CliDifferences
     public const string Duplicates = "duplicates-once";
     public const string OutputFailures = "output-that-fails-is-an-error";
     public const string Words = "values-completed";
+    public const string GoesOn = "goes-on-after-a-failure";
     public const string LibraryTexts = "texts-of-go-libraries";
 
     public static readonly IReadOnlyDictionary<string, string> Why = new Dictionary<string, string>
@@ -50,6 +51,7 @@ internal static class CliDifferences
         [Duplicates] = "a device that is named twice is exported once",
         [OutputFailures] = "output that cannot be written is an error with exit code 1, whatever it is",
         [Words] = "values of some flags are completed",
+        [GoesOn] = "after a device that fails the others follow; with --fail-fast the run ends as recorded",
         [LibraryTexts] = "the innermost cause comes from another library and is worded otherwise",
     };
 }

@@ -22,7 +22,7 @@ public sealed class CliGoldenTests(ITestOutputHelper output)
             if (row.Json.TryGetProperty("files", out _))
                 return null;
             var recorded = Recorded.From(row);
-            var comparison = new CliComparison(recorded, Run(recorded, recorded.Input, files), input => Run(recorded, input, files));
+            var comparison = new CliComparison(recorded, Run(recorded, files), other => Run(other, files));
             var problem = comparison.Check();
             foreach (var difference in comparison.Used)
                 excused[difference] = excused.GetValueOrDefault(difference) + 1;
@@ -32,7 +32,7 @@ public sealed class CliGoldenTests(ITestOutputHelper output)
             output.WriteLine($"{rows,4} rows differ by {name}: {CliDifferences.Why[name]}");
     }
 
-    private static CliResult Run(Recorded recorded, string input, Dictionary<string, byte[]> files)
+    private static CliResult Run(Recorded recorded, Dictionary<string, byte[]> files)
     {
         using var closed = new RefusingStream("Standard output is closed");
         using var full = new RefusingStream("No space left on device");
@@ -40,8 +40,9 @@ public sealed class CliGoldenTests(ITestOutputHelper output)
         return new CliRun(recorded.Arguments)
         {
             Variables = recorded.Variables,
-            Input = Encoding.UTF8.GetBytes(input),
+            Input = Encoding.UTF8.GetBytes(recorded.Input),
             Files = files,
+            HttpHandler = () => new PlanServer(),
             Output = recorded.OutputIs switch
             {
                 null => null,

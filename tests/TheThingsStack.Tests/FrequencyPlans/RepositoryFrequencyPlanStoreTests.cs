@@ -221,13 +221,20 @@ public sealed class RepositoryFrequencyPlanStoreTests
     }
 
     [Theory]
-    [InlineData("", "error:pkg/fetch:scheme_not_specified (URI scheme not specified)")]
     [InlineData("/tmp/plans", "error:pkg/fetch:scheme_not_specified (URI scheme not specified)")]
     [InlineData("example.com/plans", "error:pkg/fetch:scheme_not_specified (URI scheme not specified)")]
     [InlineData("ftp://example.com", "unsupported protocol scheme \"ftp\" in the address of the frequency plans")]
     [InlineData("https://", "the address of the frequency plans cannot be read")]
     public void An_address_that_cannot_be_used_is_refused_at_once(string address, string message) =>
         Assert.Equal(message, Assert.Throws<FailureException>(() => RepositoryFrequencyPlanStore.FromAddress(address, () => throw new InvalidOperationException(), TimeProvider.System)).Failure.ToString());
+
+    [Fact]
+    public async Task An_empty_address_is_missed_only_when_a_plan_is_needed()
+    {
+        var store = RepositoryFrequencyPlanStore.FromAddress("", () => throw new InvalidOperationException(), TimeProvider.System);
+
+        Assert.Equal("error:pkg/fetch:scheme_not_specified (URI scheme not specified)", Stack((await store.FindAsync("BASE", default)).Failure!)[^1]);
+    }
 
     [Fact]
     public async Task A_file_address_is_a_folder()
