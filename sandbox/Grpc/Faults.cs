@@ -45,7 +45,7 @@ public abstract record Fault
 }
 
 /// <summary>When a fault strikes.</summary>
-/// <param name="Method">Method, short ("SetDevice") or full; "*" for all.</param>
+/// <param name="Method">Method, short ("SetDevice"), with its service ("NsEndDeviceRegistry/Set") or full; "*" for all.</param>
 /// <param name="Fault">What goes wrong.</param>
 public sealed record FaultRule(string Method, Fault Fault)
 {
@@ -92,7 +92,7 @@ public sealed class FaultPlan
             Fault? struck = null;
             foreach (var (rule, count) in rules)
             {
-                if (rule.Method != "*" && rule.Method != method && !method.EndsWith("/" + rule.Method, StringComparison.Ordinal))
+                if (rule.Method != "*" && !GrpcCall.IsNamed(method, rule.Method))
                     continue;
                 if (rule.Item is not null && rule.Item != item)
                     continue;

@@ -21,6 +21,14 @@ public sealed class GrpcCall
     /// <summary>Whether a failure sends <see cref="ResponseHeaders"/> too: headers, then the status in trailers, in place of trailers only.</summary>
     public bool SendHeadersOnFailure { get; set; }
 
+    /// <summary>Whether a full path is meant by a name: the method, the service and the method, or the path itself.</summary>
+    public static bool IsNamed(string path, string name)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        ArgumentNullException.ThrowIfNull(name);
+        return path == name || (path.EndsWith(name, StringComparison.Ordinal) && path[^(name.Length + 1)] is '/' or '.');
+    }
+
     /// <summary>First value of a metadata key, or null when it is absent.</summary>
     public string? First(string key)
     {
@@ -91,8 +99,8 @@ public sealed class RequestLog
         }
     }
 
-    /// <summary>The requests for one method, named in short ("GetDevice") or in full.</summary>
-    public IReadOnlyList<RecordedRequest> For(string method) => [.. All.Where(r => r.Method == method || r.ShortMethod == method)];
+    /// <summary>The requests for one method, named in short ("GetDevice"), with its service ("NsEndDeviceRegistry/Get") or in full.</summary>
+    public IReadOnlyList<RecordedRequest> For(string method) => [.. All.Where(r => GrpcCall.IsNamed(r.Method, method))];
 
     public void Clear()
     {

@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Sandbox.Grpc;
 using TheThingsStack.Api;
@@ -21,14 +22,9 @@ internal sealed class ApplicationServer(TtsState state)
         caller.Require(id.Application, TtsState.Rights(mask, Right.ApplicationDevicesRead, (Keys, Right.ApplicationDevicesReadKeys)));
         var record = state.ApplicationServer.Find(id) ?? throw TtsError.EntityNotFound();
         var answer = TtsState.Answer(record, mask);
-        // Who skips payload crypto does not get the key; the override wins over the old flag.
-        if (record.SkipPayloadCryptoOverride ?? record.SkipPayloadCrypto)
-        {
-            if (answer.Session?.Keys is { } keys)
-                keys.AppSKey = null;
-            if (answer.PendingSession?.Keys is { } pending)
-                pending.AppSKey = null;
-        }
+        // The override is shown as the old flag too.
+        if (mask.Covers("skip_payload_crypto") && record.SkipPayloadCryptoOverride is { } skips)
+            answer.SkipPayloadCrypto = skips;
         return answer;
     }
 
@@ -46,6 +42,9 @@ internal sealed class ApplicationServer(TtsState state)
         if (stored is null && !TtsState.IsZero(device.Ids.DevAddr) && (!mask.Covers("session.dev_addr") || device.Session?.DevAddr != device.Ids.DevAddr))
             throw TtsError.FieldValue(Name, "ids.dev_addr");
         var record = state.Merge(state.ApplicationServer, stored, device, mask, Name);
+        record.Ids.DevAddr = ByteString.Empty;
+        if (TtsState.IsZero(record.Ids.DevEui))
+            record.Ids.DevEui = ByteString.Empty;
         return TtsState.Answer(TtsState.Keep(state.ApplicationServer, record), mask);
     }
 

@@ -29,6 +29,9 @@ internal sealed class IdentityServer(TtsState state)
             throw TtsError.Make(GrpcCode.InvalidArgument, "pkg/identityserver", "claim_authentication_code", "invalid claim authentication code");
         var record = Stored.Select(request.EndDevice);
         record.Picture = StoredPicture(id, request.EndDevice.Picture);
+        // The database holds no NUL.
+        record.Name = record.Name.Replace("\0", "", StringComparison.Ordinal);
+        record.Description = record.Description.Replace("\0", "", StringComparison.Ordinal);
         record.Ids = new EndDeviceIdentifiers
         {
             DeviceId = id.Device,

@@ -20,7 +20,10 @@ internal sealed class JoinServer(TtsState state)
         caller.Require(id.Application, TtsState.Rights(mask, Right.ApplicationDevicesRead, (Keys, Right.ApplicationDevicesReadKeys)));
         if (mask.Touches("claim_authentication_code"))
             call.ResponseHeaders["warning"] = "Storage of claim authentication code in the Join Server registry is deprecated. Use the Identity Server registry instead";
-        return TtsState.Answer(state.Join.Find(id) ?? throw TtsError.DeviceNotFound(Name), mask);
+        var answer = TtsState.Answer(state.Join.Find(id) ?? throw TtsError.DeviceNotFound(Name), mask);
+        if (mask.Touches("root_keys"))
+            answer.RootKeys ??= new RootKeys();
+        return answer;
     }
 
     public EndDevice Set(Caller caller, EndDevice device, MessageMask mask)

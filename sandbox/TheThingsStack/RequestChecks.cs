@@ -33,7 +33,8 @@ internal sealed class RequestChecks(TtsClusterOptions options)
                 continue;
             (forbidden ??= []).Add(path);
         }
-        return forbidden is null ? MessageMask.Create(EndDevice.Descriptor, paths) : throw ForbiddenPaths(forbidden);
+        // What came with 3.34.0 is nothing that our messages have.
+        return forbidden is null ? MessageMask.Create(EndDevice.Descriptor, paths.Where(allowed.Contains)) : throw ForbiddenPaths(forbidden);
     }
 
     public static GrpcStatusException ForbiddenPaths(IReadOnlyCollection<string> paths) => TtsError.Make(

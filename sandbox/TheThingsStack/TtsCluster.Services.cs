@@ -70,8 +70,6 @@ public sealed partial class TtsCluster
 
         public MACState NewMacState(EndDevice device) => network.NewMacState(device);
 
-        public EndDevice Import(EndDevice record) => TtsState.Keep(state.Network, record);
-
         private static string? Entity(EndDeviceIdentifiers? ids) => ids is null ? null : $"end device:{DeviceId.Of(ids)}";
 
         private static string? Entity(ApplicationIdentifiers? ids) => ids is null ? null : $"application:{ids.ApplicationId}";

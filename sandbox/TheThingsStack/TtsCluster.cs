@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography.X509Certificates;
 using Google.Protobuf;
 using Sandbox.Grpc;
@@ -23,6 +24,8 @@ public sealed record TtsDevice(EndDevice? Identity, EndDevice? Network, EndDevic
 /// </summary>
 public sealed partial class TtsCluster : IAsyncDisposable
 {
+    private static readonly ConcurrentDictionary<MaskedCall, MessageMask> FieldsOf = new();
+
     private readonly TtsClusterOptions options;
     private readonly TtsState state;
     private readonly AccessControl access;
@@ -201,7 +204,7 @@ public sealed partial class TtsCluster : IAsyncDisposable
 
         EndDevice Part(MaskedCall call)
         {
-            var part = MessageMask.Create(EndDevice.Descriptor, AllowedPaths.For(call)).Select(device);
+            var part = FieldsOf.GetOrAdd(call, static call => MessageMask.Create(EndDevice.Descriptor, FieldPath.Deepest(AllowedPaths.For(call)))).Select(device);
             part.Ids = device.Ids.Clone();
             part.CreatedAt = part.UpdatedAt = now;
             return part;
