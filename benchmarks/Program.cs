@@ -9,5 +9,7 @@ if (args.FirstOrDefault() == "export")
 // First argument "filters": add-mac-state and check over a million devices.
 if (args.FirstOrDefault() == "filters")
     return Benchmarks.FilterBenchmarks.Run(args[1..]);
+if (args.FirstOrDefault() == "safety")
+    return await Benchmarks.SafetyBenchmark.RunAsync(args[1..]);
 BenchmarkSwitcher.FromAssembly(Assembly.GetExecutingAssembly()).Run(args);
 return 0;
