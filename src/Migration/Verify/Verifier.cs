@@ -1,0 +1,239 @@
+using System.Runtime.CompilerServices;
+using LoRaWan;
+using Migration.Journal;
+using TheThingsStack.Api;
+using TheThingsStack.Errors;
+using TheThingsStack.Registries;
+
+namespace Migration.Verify;
+
+/// <summary>One device to verify.</summary>
+/// <param name="Index">Place in the file or journal, from 0.</param>
+/// <param name="Line">Line of the file on which it starts, from 1; 0 for a journal.</param>
+/// <param name="Device">The device as it was sent, its application that of the target; null when the line cannot be read.</param>
+/// <param name="Problem">Why it cannot be read.</param>
+public sealed record SentDevice(long Index, long Line, EndDevice? Device, Failure? Problem)
+{
+    /// <summary>Its name in the journal; null for a file.</summary>
+    public JournalDeviceId? Journal { get; init; }
+
+    /// <summary>When it was imported, if the journal knows.</summary>
+    public DateTimeOffset? ImportedAt { get; init; }
+}
+
+/// <summary>Tells when the old network last heard a device; null when it never did, or does not have it any more.</summary>
+public delegate Task<DateTimeOffset?> SeenAtSource(JournalDeviceId device, CancellationToken cancellation);
+
+/// <summary>How to verify.</summary>
+public sealed record VerifyOptions
+{
+    /// <summary>Time of day and timers.</summary>
+    public required TimeProvider Clock { get; init; }
+
+    /// <summary>How long to watch for devices that have not arrived; zero looks once.</summary>
+    public TimeSpan Wait { get; init; }
+
+    /// <summary>Asks the old network; null when nobody can.</summary>
+    public SeenAtSource? SeenAtSource { get; init; }
+}
+
+/// <summary>How far a verification is.</summary>
+/// <param name="Checked">Devices looked at.</param>
+/// <param name="Arrived">Devices with nothing left to do.</param>
+/// <param name="Attention">Devices that time alone will not bring over.</param>
+/// <param name="Waiting">Devices that may still arrive.</param>
+public sealed record VerifyProgress(long Checked, long Arrived, long Attention, long Waiting)
+{
+    /// <summary>Whether all devices were looked at once.</summary>
+    public bool IsWatching { get; init; }
+
+    /// <summary>When the next look is; null before the watch.</summary>
+    public DateTimeOffset? NextLook { get; init; }
+
+    /// <summary>Why the last look failed; it is repeated.</summary>
+    public Failure? Trouble { get; init; }
+}
+
+/// <summary>How a verification ended.</summary>
+/// <param name="Interrupted">Stopped by the user: devices not looked at are in no count, devices waited for in that of their last state.</param>
+/// <param name="TimeIsUp">Devices were still waited for when the time was up.</param>
+public sealed record VerifyEnd(bool Interrupted, bool TimeIsUp);
+
+/// <summary>
+/// Compares devices with the four servers and, if asked to, watches those that have not arrived. Looks are many devices wide and polite: the
+/// Identity Server is asked for twenty devices at once, a watch lists when devices were last seen and asks for the session only of those that
+/// were. Every device is given once, with its final state: first those that are settled at the first look, in order, then others as they
+/// arrive, at the end the rest in order. Memory: some 300 bytes for each device that is waited for, nothing for the others.
+/// </summary>
+/// <param name="target">The cluster.</param>
+/// <param name="options">How.</param>
+public sealed class Verifier(ITargetDevices target, VerifyOptions options)
+{
+    /// <summary>Batches of twenty in hand; enough work for the most calls that may be under way.</summary>
+    private const int BatchesInHand = 8;
+
+    private long seen;
+    private long arrived;
+    private long attention;
+
+    /// <summary>Runs.</summary>
+    /// <param name="devices">Devices in order.</param>
+    /// <param name="settled">Takes each device with its final state; not called concurrently.</param>
+    /// <param name="progress">Takes the progress; called often.</param>
+    /// <param name="interrupt">Ends the look or the watch; what is known is given.</param>
+    /// <exception cref="FailureException">Every device would fail alike, e.g. the key is refused; what is known was given.</exception>
+    public async Task<VerifyEnd> RunAsync(
+        IAsyncEnumerable<SentDevice> devices, Func<SettledDevice, ValueTask> settled, Action<VerifyProgress> progress, CancellationToken interrupt)
+    {
+        ArgumentNullException.ThrowIfNull(settled);
+        ArgumentNullException.ThrowIfNull(progress);
+        var deadline = options.Clock.GetUtcNow() + options.Wait;
+        var watch = new Watch(target, options, [], null);
+        try
+        {
+            watch = watch with { Prefixes = await PrefixesAsync(interrupt) };
+            await foreach (var batch in Batches(devices, interrupt).InOrderAsync(BatchesInHand, (batch, stop) => LookAsync(batch, watch.Prefixes, stop), interrupt))
+            {
+                foreach (var found in batch)
+                {
+                    seen++;
+                    if (options.Wait > TimeSpan.Zero && CutOver.MayStillArrive(found.Device.State))
+                        watch.Waiting.Add(found);
+                    else
+                        await SettleAsync(found);
+                }
+                progress(Progress());
+            }
+            if (watch.Waiting.Count > 0)
+                await watch.RunAsync(deadline, SettleAsync, (next, trouble) => progress(Progress() with { IsWatching = true, NextLook = next, Trouble = trouble }), interrupt);
+        }
+        catch (OperationCanceledException) when (interrupt.IsCancellationRequested)
+        {
+            await SettleRestAsync();
+            return new VerifyEnd(Interrupted: true, TimeIsUp: false);
+        }
+        catch (FailureException)
+        {
+            await SettleRestAsync();
+            throw;
+        }
+        var timeIsUp = watch.Waiting.Count > 0;
+        await SettleRestAsync();
+        return new VerifyEnd(Interrupted: false, timeIsUp);
+
+        VerifyProgress Progress() => new(seen, arrived, attention, watch.Waiting.Count);
+
+        ValueTask SettleAsync(WaitingDevice found)
+        {
+            if (CutOver.IsDone(found.Device.State))
+                arrived++;
+            else
+                attention++;
+            return settled(new SettledDevice(found.Device, found.Journal));
+        }
+
+        async Task SettleRestAsync()
+        {
+            foreach (var left in watch.Waiting)
+                await SettleAsync(left);
+            watch.Waiting.Clear();
+        }
+    }
+
+    private static async IAsyncEnumerable<List<SentDevice>> Batches(IAsyncEnumerable<SentDevice> devices, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var batch = new List<SentDevice>(DeviceRegistry.BatchSize);
+        await foreach (var device in devices.WithCancellation(cancellation))
+        {
+            if (batch.Count > 0 && (batch.Count == DeviceRegistry.BatchSize || Application(batch[0]) != Application(device)))
+            {
+                yield return batch;
+                batch = new List<SentDevice>(DeviceRegistry.BatchSize);
+            }
+            batch.Add(device);
+        }
+        if (batch.Count > 0)
+            yield return batch;
+    }
+
+    private static string Application(SentDevice device) => device.Device?.Ids?.ApplicationIds?.ApplicationId ?? "";
+
+    /// <summary>Old servers do not tell which addresses they route; then every kept address needs a gateway.</summary>
+    private async Task<IReadOnlyList<DevAddrPrefix>?> PrefixesAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            return await target.PrefixesAsync(cancellation);
+        }
+        catch (RegistryException e) when (!e.ConcernsAll)
+        {
+            return null;
+        }
+    }
+
+    private async Task<WaitingDevice[]> LookAsync(List<SentDevice> batch, IReadOnlyList<DevAddrPrefix>? prefixes, CancellationToken cancellation)
+    {
+        Dictionary<string, EndDevice>? identities = null;
+        Failure? failure = null;
+        var ids = batch.Where(static device => device.Device?.Ids?.DeviceId is { Length: > 0 }).Select(static device => device.Device!.Ids.DeviceId).Distinct(StringComparer.Ordinal).ToList();
+        try
+        {
+            identities = ids.Count == 0 ? [] : (await target.IdentitiesAsync(Application(batch[0]), ids, cancellation)).ToDictionary(static device => device.Ids.DeviceId, StringComparer.Ordinal);
+        }
+        catch (RegistryException e) when (!e.ConcernsAll)
+        {
+            failure = e.Failure;
+        }
+        return await Task.WhenAll(batch.Select(device =>
+            device.Problem is { } problem ? Task.FromResult(Unchecked(device, problem))
+            : failure is { } reason ? Task.FromResult(Unchecked(device, reason))
+            : LookAsync(device, identities!.GetValueOrDefault(device.Device!.Ids?.DeviceId ?? ""), prefixes, cancellation)));
+    }
+
+    private async Task<WaitingDevice> LookAsync(SentDevice sent, EndDevice? identity, IReadOnlyList<DevAddrPrefix>? prefixes, CancellationToken cancellation)
+    {
+        var device = sent.Device!;
+        try
+        {
+            var network = target.NetworkAsync(device.Ids, cancellation);
+            var application = target.ApplicationAsync(device.Ids, cancellation);
+            var join = device.SupportsJoin ? target.JoinAsync(device.Ids, cancellation) : Task.FromResult<EndDevice?>(null);
+            var source = sent.Journal is { } name && options.SeenAtSource is { } ask ? ask(name, cancellation) : Task.FromResult<DateTimeOffset?>(null);
+            await Task.WhenAll(network, application, join, source);
+            var records = new TargetRecords(identity, await network, await application, await join);
+            var judged = CutOver.Judge(device, records, prefixes, await source, sent.ImportedAt);
+            return new WaitingDevice(judged with { Index = sent.Index, Line = sent.Line }, SessionMark.Of(device)) { Journal = sent.Journal };
+        }
+        catch (RegistryException e) when (!e.ConcernsAll)
+        {
+            return Unchecked(sent, e.Failure);
+        }
+    }
+
+    private static WaitingDevice Unchecked(SentDevice sent, Failure reason) => new(
+        new VerifiedDevice
+        {
+            Index = sent.Index,
+            Line = sent.Line,
+            Application = Application(sent),
+            DeviceId = sent.Device?.Ids?.DeviceId ?? "",
+            DevEui = sent.Device?.Ids?.DevEui is { } eui ? Convert.ToHexString(eui.Span) : "",
+            State = CutOverState.NotChecked,
+            Failure = reason,
+        },
+        default)
+    {
+        Journal = sent.Journal,
+    };
+}
+
+/// <summary>A device with its final state.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Journal">Its name in the journal; null for a file.</param>
+public sealed record SettledDevice(VerifiedDevice Device, JournalDeviceId? Journal);
+
+/// <summary>A device whose state may still change.</summary>
+internal sealed record WaitingDevice(VerifiedDevice Device, SessionMark Mark)
+{
+    public JournalDeviceId? Journal { get; init; }
+}
