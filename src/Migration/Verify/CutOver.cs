@@ -49,6 +49,9 @@ public static class CutOver
     /// <summary>Whether nothing is left to do.</summary>
     public static bool IsDone(CutOverState state) => state is CutOverState.OnTarget or CutOverState.Joined;
 
+    /// <summary>Whether something is wrong that will not be right by waiting.</summary>
+    public static bool IsUrgent(CutOverState state) => state is CutOverState.Missing or CutOverState.Differs or CutOverState.AliveAtSource or CutOverState.NotChecked;
+
     /// <summary>Whether time alone may bring the device over.</summary>
     public static bool MayStillArrive(CutOverState state) =>
         state is CutOverState.AliveAtSource or CutOverState.NeedsPowerCycle or CutOverState.NeedsGateway or CutOverState.WaitsForUplink;

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Collections.Frozen;
 using System.Globalization;
 using Google.Protobuf;
+using Google.Protobuf.Reflection;
 using TheThingsStack.Api;
 using TheThingsStack.FieldMasks;
 using TheThingsStack.Import;
@@ -121,7 +122,7 @@ public static class FieldComparison
         return differences ?? (IReadOnlyList<FieldDifference>)[];
 
         void Add(DeviceServers server, string path, EndDevice record) =>
-            (differences ??= []).Add(new FieldDifference(server, path, Show(path, FieldPath.Find(sent, path)), Show(path, FieldPath.Find(record, path))));
+            (differences ??= []).Add(new FieldDifference(server, path, Show(FieldOf(path), path, FieldPath.Find(sent, path)), Show(FieldOf(path), path, FieldPath.Find(record, path))));
     }
 
     private static MessageMask Comparable(MaskedCall set, MaskedCall get)
@@ -187,10 +188,19 @@ public static class FieldComparison
 
     private static bool IsVersion10(EndDevice device) => device.LorawanVersion is not (MACVersion.MacUnknown or MACVersion.MacV11);
 
+    /// <summary>The last field of a path; names of oneofs are no fields.</summary>
+    private static FieldDescriptor? FieldOf(string path)
+    {
+        FieldDescriptor? field = null;
+        foreach (var segment in path.Split('.'))
+            field = (field is null ? EndDevice.Descriptor : field.MessageType).FindFieldByName(segment) ?? field;
+        return field;
+    }
+
     private static long Number(object? value) => value is null ? 0 : Convert.ToInt64(value, CultureInfo.InvariantCulture);
 
     /// <summary>A value in a few words; keys, codes and payloads never.</summary>
-    private static string Show(string path, object? value)
+    private static string Show(FieldDescriptor? field, string path, object? value)
     {
         if (value is null or "" or ByteString { IsEmpty: true })
             return "not set";
@@ -203,10 +213,12 @@ public static class FieldComparison
         {
             ByteString bytes => Convert.ToHexString(bytes.Span),
             bool flag => flag ? "true" : "false",
-            Enum name => name.ToString(),
+            Enum number => field?.EnumType.FindValueByNumber(Convert.ToInt32(number, CultureInfo.InvariantCulture))?.Name ?? number.ToString(),
             IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
             string text => text.Length <= 60 ? text : text[..59] + "…",
             ICollection items => string.Create(CultureInfo.InvariantCulture, $"{items.Count} {(items.Count == 1 ? "entry" : "entries")}"),
+            // A wrapper: its value says more.
+            IMessage message when message.Descriptor.Fields.InDeclarationOrder() is [{ Name: "value" } inner] => Show(inner, path, inner.Accessor.GetValue(message)),
             IMessage message => message.CalculateSize() == 0 ? "empty" : "set",
             _ => "set",
         };

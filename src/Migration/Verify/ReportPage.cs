@@ -16,7 +16,7 @@ public sealed record ReportSubject(string Application, string Cluster, DateTimeO
 /// </summary>
 public static class ReportPage
 {
-    /// <summary>Letters of all languages stay as they are; what HTML takes for markup, and what steers text, is escaped.</summary>
+    /// <summary>Letters of all languages stay as they are; what HTML takes for markup is escaped.</summary>
     private static readonly HtmlEncoder Encoder = HtmlEncoder.Create(UnicodeRanges.All);
 
     /// <summary>Writes the page.</summary>
@@ -25,8 +25,7 @@ public static class ReportPage
         ArgumentNullException.ThrowIfNull(output);
         ArgumentNullException.ThrowIfNull(subject);
         ArgumentNullException.ThrowIfNull(tally);
-        var attention = tally.Total - tally.Done - tally.Expected;
-        output.Write($"""
+                output.Write($"""
             <!doctype html>
             <html lang="en">
             <head>
@@ -52,7 +51,7 @@ public static class ReportPage
 
             """);
         Bar(output, tally);
-        output.Write($"<p class=\"verdict\">{Verdict(tally, attention)}</p>\n<ul class=\"cards\">\n");
+        output.Write($"<p class=\"verdict\">{Verdict(tally)}</p>\n<ul class=\"cards\">\n");
         foreach (var state in CutOver.States)
         {
             if (tally.Count(state) is > 0 and var count)
@@ -68,27 +67,29 @@ public static class ReportPage
         output.Write("</main>\n<footer><p>Times are UTC. Made by ttn-lw-migrate verify. This page holds no keys.</p></footer>\n</body>\n</html>\n");
     }
 
-    private static string Verdict(VerifyTally tally, long attention)
+    private static string Verdict(VerifyTally tally)
     {
+        var urgent = tally.Urgent;
+        var expected = tally.Total - tally.Done - urgent;
         if (tally.Total == 0)
             return "There was no device to check.";
         if (tally.Done == tally.Total)
             return "Nothing is left to do.";
         var parts = new List<string>();
-        if (attention > 0)
-            parts.Add($"<strong>{Number(attention)}</strong> {(attention == 1 ? "needs" : "need")} somebody");
-        if (tally.Expected > 0)
-            parts.Add($"<strong>{Number(tally.Expected)}</strong> {(tally.Expected == 1 ? "is" : "are")} still expected");
+        if (urgent > 0)
+            parts.Add($"<strong>{Number(urgent)}</strong> {(urgent == 1 ? "needs" : "need")} somebody");
+        if (expected > 0)
+            parts.Add($"<strong>{Number(expected)}</strong> {(expected == 1 ? "is" : "are")} still expected");
         return string.Join(", ", parts) + ".";
     }
 
     private static void Bar(TextWriter output, VerifyTally tally)
     {
         output.Write("<div class=\"bar\" aria-hidden=\"true\">");
-        foreach (var state in CutOver.States.Reverse())
+        foreach (var (name, count) in (ReadOnlySpan<(string, long)>)[("done", tally.Done), ("open", tally.Total - tally.Done - tally.Urgent), ("attention", tally.Urgent)])
         {
-            if (tally.Count(state) is > 0 and var count)
-                output.Write($"<span class=\"{Class(state)}\" style=\"flex-grow:{count.ToString(CultureInfo.InvariantCulture)}\"></span>");
+            if (count > 0)
+                output.Write($"<span class=\"{name}\" style=\"flex-grow:{count.ToString(CultureInfo.InvariantCulture)}\"></span>");
         }
         output.Write("</div>\n");
     }
@@ -176,9 +177,20 @@ public static class ReportPage
 
     private static string Or(string text) => text.Length > 0 ? text : "–";
 
-    private static string Class(CutOverState state) => CutOver.IsDone(state) ? "done" : CutOver.MayStillArrive(state) && state != CutOverState.AliveAtSource ? "open" : "attention";
+    private static string Class(CutOverState state) => CutOver.IsDone(state) ? "done" : CutOver.IsUrgent(state) ? "attention" : "open";
 
-    private static string Text(string text) => Encoder.Encode(text);
+    private static string Text(string text) => Encoder.Encode(WithoutControls(text));
+
+    /// <summary>Characters that turn text around or have no shape show as a replacement character.</summary>
+    private static string WithoutControls(string text) => text.Any(IsControl)
+        ? string.Create(text.Length, text, static (span, source) =>
+        {
+            for (var i = 0; i < span.Length; i++)
+                span[i] = IsControl(source[i]) ? '\uFFFD' : source[i];
+        })
+        : text;
+
+    private static bool IsControl(char c) => char.GetUnicodeCategory(c) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 
     private static string Number(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 

@@ -32,7 +32,7 @@ internal static class ReportStyle
         .bar span { flex-basis: 0; min-width: 4px; }
         .bar .done { background: var(--done-bar); } .bar .open { background: var(--open-bar); } .bar .attention { background: var(--attention-bar); }
         .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .6rem; margin: 1rem 0 0; padding: 0; list-style: none; }
-        .cards a { display: flex; flex-direction: column; height: 100%; padding: .6rem .8rem; border: 1px solid var(--rule); border-left: .3rem solid var(--mark); border-radius: .5rem; color: inherit; font-size: .9rem; line-height: 1.3; text-decoration: none; }
+        .cards a { display: flex; flex-direction: column; height: 100%; padding: .6rem .8rem; padding-left: 1rem; border: 1px solid var(--rule); border-radius: .5rem; box-shadow: inset .3rem 0 0 var(--mark); color: inherit; font-size: .9rem; line-height: 1.3; text-decoration: none; }
         .cards a:hover, .cards a:focus-visible { border-color: var(--mark); outline-offset: 2px; }
         .cards .count { color: var(--mark); font-size: 1.5rem; font-weight: 650; font-variant-numeric: tabular-nums; }
         .done { --mark: var(--done); } .open { --mark: var(--open); } .attention { --mark: var(--attention); }
@@ -57,7 +57,7 @@ internal static class ReportStyle
         th, td { padding: .45rem .75rem .45rem 0; border-top: 1px solid var(--rule); text-align: left; vertical-align: top; }
         thead th { border-top: 0; color: var(--soft); font-size: .8rem; font-weight: 600; }
         tbody th { font-weight: 600; overflow-wrap: anywhere; }
-        td time { white-space: nowrap; }
+        time { white-space: nowrap; }
         .code, code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: .92em; }
         .why span { display: block; overflow-wrap: anywhere; }
         .more { margin-top: .8rem; }
@@ -65,7 +65,9 @@ internal static class ReportStyle
         @media (max-width: 40rem) {
           body { padding: 1rem .75rem 2rem; }
           section { padding: 1rem; }
-          .cards { grid-template-columns: 1fr 1fr; }
+          .cards { grid-template-columns: 1fr; gap: .4rem; }
+          .cards a { flex-direction: row; align-items: center; gap: .7rem; min-height: 2.75rem; padding-block: .3rem; }
+          .cards .count { flex: 0 0 4.5rem; font-size: 1.25rem; text-align: right; }
           table, tbody, tr, th, td { display: block; }
           thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
           tbody tr { padding: .6rem 0; border-top: 1px solid var(--rule); }

@@ -27,8 +27,8 @@ public sealed class VerifyTally
     /// <summary>Devices with nothing left to do.</summary>
     public long Done => Count(CutOverState.OnTarget) + Count(CutOverState.Joined);
 
-    /// <summary>Devices that may still arrive by themselves.</summary>
-    public long Expected => CutOver.States.Where(CutOver.MayStillArrive).Sum(Count);
+    /// <summary>Devices that need somebody now, see <see cref="CutOver.IsUrgent"/>.</summary>
+    public long Urgent => CutOver.States.Where(CutOver.IsUrgent).Sum(Count);
 
     /// <summary>First import known of; null when none is.</summary>
     public DateTimeOffset? FirstImport { get; private set; }

@@ -1,4 +1,3 @@
-using Google.Protobuf.WellKnownTypes;
 using LoRaWan;
 using Migration.Verify;
 using Rpc;
@@ -9,12 +8,12 @@ using TheThingsStack.Registries;
 namespace Migration.Tests.Verify;
 
 /// <summary>A cluster in memory; things happen to its devices as its clock goes on.</summary>
-internal sealed class FakeTarget(TimeProvider clock) : ITargetDevices
+public sealed class FakeTarget(TimeProvider clock) : ITargetDevices
 {
     private readonly SortedDictionary<string, TargetRecords> devices = new(StringComparer.Ordinal);
     private readonly List<(DateTimeOffset At, Action What)> events = [];
 
-    public Dictionary<string, int> Calls { get; } = new(StringComparer.Ordinal);
+    public IDictionary<string, int> Calls { get; } = new Dictionary<string, int>(StringComparer.Ordinal);
 
     /// <summary>Fails a call; null lets it through. Gets the name of the call and the device or application.</summary>
     public Func<string, string, FailureException?> Fault { get; set; } = (_, _) => null;
@@ -50,12 +49,12 @@ internal sealed class FakeTarget(TimeProvider clock) : ITargetDevices
     public Task<IReadOnlyList<DevAddrPrefix>> PrefixesAsync(CancellationToken cancellation) =>
         Call<IReadOnlyList<DevAddrPrefix>>("prefixes", "", () => [DevAddrPrefix.Parse("260B0000/16")]);
 
-    public int CallsOf(string name) => Calls.GetValueOrDefault(name);
+    public int CallsOf(string name) => Calls.TryGetValue(name, out var count) ? count : 0;
 
     /// <summary>A failure as the clients give it.</summary>
     public static RegistryException Failure(StatusCode code, bool notAuthorised = false)
     {
-        var cause = new RpcException(code, "no answer", new HostPort("tts.example", 8884)) ;
+        var cause = new RpcException(new HostPort("tts.example", 8884), code, "no answer", RpcFailureOrigin.Server);
         return new RegistryException(new Failure($"{code}") { NotAuthorised = notAuthorised }, cause);
     }
 

@@ -25,7 +25,7 @@ public sealed class FieldComparisonTests
         { "an uplink changes the MAC state", (_, found) => SampleDevices.Uplink(found, SampleDevices.Imported.AddHours(1)) },
         { "a join replaces the session", (_, found) => SampleDevices.Join(found, SampleDevices.Imported.AddHours(1)) },
         { "a join request that is under way", (_, found) => found.Network!.PendingSession = new Session { DevAddr = SampleDevices.Hex("260B0001") } },
-        { "what somebody added", (_, found) => (found.Identity!.Description, found.Network!.MacSettings.UseAdr) = ("on the roof", true) },
+        { "what somebody added", (_, found) => (found.Identity!.Description, found.Network!.MacSettings.Supports32BitFCnt) = ("on the roof", new TheThingsStack.Api.BoolValue { Value = true }) },
         { "a NwkKey of a 1.0.x device", (sent, _) => sent.RootKeys.NwkKey = SampleDevices.Key("000102030405060708090A0B0C0D0E0F") },
         { "keys of zeros", (sent, found) => { sent.RootKeys.AppKey = SampleDevices.Key("00000000000000000000000000000000"); found.Join!.RootKeys = null; } },
         { "desired parameters that the network completes", (sent, _) => sent.MacState.DesiredParameters.Rx1Delay = RxDelay._0 },
@@ -38,11 +38,11 @@ public sealed class FieldComparisonTests
         { "IdentityServer ids.dev_eui", "0004A30B001C0001 → 0004A30B001C0002", (_, found) => found.Identity!.Ids.DevEui = SampleDevices.Hex("0004A30B001C0002") },
         { "NetworkServer frequency_plan_id", "EU_863_870_TTN → EU_863_870", (_, found) => found.Network!.FrequencyPlanId = "EU_863_870" },
         { "NetworkServer supports_class_c", "false → true", (_, found) => found.Network!.SupportsClassC = true },
-        { "NetworkServer mac_settings.rx1_delay", "set → set", (_, found) => found.Network!.MacSettings.Rx1Delay.Value = RxDelay._1 },
+        { "NetworkServer mac_settings.rx1_delay", "RX_DELAY_5 → RX_DELAY_1", (_, found) => found.Network!.MacSettings.Rx1Delay.Value = RxDelay._1 },
         { "NetworkServer session.dev_addr", "26011F01 → 26011F02", (_, found) => found.Network!.Session.DevAddr = SampleDevices.Hex("26011F02") },
         { "NetworkServer session.keys.f_nwk_s_int_key.key", "*** → ***", (_, found) => found.Network!.Session.Keys.FNwkSIntKey = SampleDevices.Key("101112131415161718191A1B1C1D1E1E") },
         { "NetworkServer session.last_f_cnt_up", "1200 → 1199", (_, found) => found.Network!.Session.LastFCntUp = 1199 },
-        { "NetworkServer mac_state.current_parameters.rx2_data_rate_index", "_0 → _3", (_, found) => found.Network!.MacState.CurrentParameters.Rx2DataRateIndex = DataRateIndex._3 },
+        { "NetworkServer mac_state.current_parameters.rx2_data_rate_index", "DATA_RATE_0 → DATA_RATE_3", (_, found) => found.Network!.MacState.CurrentParameters.Rx2DataRateIndex = DataRateIndex.DataRate3 },
         { "ApplicationServer session.keys.app_s_key.key", "*** → not set", (_, found) => found.Application!.Session.Keys.AppSKey = null },
         { "ApplicationServer formatters.up_formatter_parameter", "*** → ***", (_, found) => found.Application!.Formatters.UpFormatterParameter = "other" },
         { "JoinServer root_keys.app_key.key", "*** → ***", (_, found) => found.Join!.RootKeys.AppKey = SampleDevices.Key("00112233445566778899AABBCCDDEE00") },
@@ -92,8 +92,7 @@ public sealed class FieldComparisonTests
         found.Network!.Session.LastFCntUp = 2;
 
         Assert.Equal("session.last_f_cnt_up", Assert.Single(FieldComparison.Compare(sent, found)).Path);
-        sent.MacSettings.ResetsFCnt = found.Network.MacSettings.ResetsFCnt = new BoolValueMessage().Clone();
-        sent.MacSettings.ResetsFCnt.Value = found.Network.MacSettings.ResetsFCnt.Value = true;
+        sent.MacSettings.ResetsFCnt = found.Network.MacSettings.ResetsFCnt = new TheThingsStack.Api.BoolValue { Value = true };
         Assert.Empty(FieldComparison.Compare(sent, found));
     }
 

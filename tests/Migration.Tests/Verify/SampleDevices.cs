@@ -23,7 +23,7 @@ internal static class SampleDevices
         Name = "Water meter",
         Attributes = { ["old-id"] = "meter_1" },
         LorawanVersion = MACVersion.MacV103,
-        LorawanPhyVersion = PHYVersion.RP001V103RevA,
+        LorawanPhyVersion = PHYVersion.PhyV103RevA,
         FrequencyPlanId = "EU_863_870_TTN",
         SupportsJoin = true,
         RootKeys = new RootKeys { AppKey = Key("00112233445566778899AABBCCDDEEFF") },
@@ -109,7 +109,7 @@ internal static class SampleDevices
     {
         records.Network!.Session.LastFCntUp += 3;
         records.Network.Session.LastNFCntDown += 1;
-        records.Network.MacState.CurrentParameters.AdrDataRateIndex = DataRateIndex._5;
+        records.Network.MacState.CurrentParameters.AdrDataRateIndex = DataRateIndex.DataRate5;
         records.Network.MacState.RecentUplinks.Add(new MACState.Types.UplinkMessage());
         records.Identity!.LastSeenAt = Timestamp.FromDateTimeOffset(at);
     }
@@ -137,8 +137,8 @@ internal static class SampleDevices
         device.MacState = new MACState
         {
             LorawanVersion = MACVersion.MacV103,
-            CurrentParameters = new MACParameters { MaxEirp = 16, Rx1Delay = RxDelay._1, Rx2DataRateIndex = DataRateIndex._0, Rx2Frequency = 869525000, AdrNbTrans = 1 },
-            DesiredParameters = new MACParameters { MaxEirp = 16, Rx1Delay = RxDelay._5, Rx2DataRateIndex = DataRateIndex._3, Rx2Frequency = 869525000, AdrNbTrans = 1 },
+            CurrentParameters = new MACParameters { MaxEirp = 16, Rx1Delay = RxDelay._1, Rx2DataRateIndex = DataRateIndex.DataRate0, Rx2Frequency = 869525000, AdrNbTrans = 1 },
+            DesiredParameters = new MACParameters { MaxEirp = 16, Rx1Delay = RxDelay._5, Rx2DataRateIndex = DataRateIndex.DataRate3, Rx2Frequency = 869525000, AdrNbTrans = 1 },
         };
     }
 }
