@@ -55,6 +55,7 @@ internal static class ReportStyle
         summary { margin-top: .8rem; cursor: pointer; color: var(--mark); font-weight: 600; }
         table { width: 100%; margin-top: 1rem; border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
         th, td { padding: .45rem .75rem .45rem 0; border-top: 1px solid var(--rule); text-align: left; vertical-align: top; }
+        thead th, td.code { white-space: nowrap; }
         thead th { border-top: 0; color: var(--soft); font-size: .8rem; font-weight: 600; }
         tbody th { font-weight: 600; overflow-wrap: anywhere; }
         time { white-space: nowrap; }
