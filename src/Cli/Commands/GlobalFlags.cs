@@ -5,9 +5,6 @@ namespace Cli.Commands;
 /// <summary>Flags of every command, before or after its name.</summary>
 internal static class GlobalFlags
 {
-    /// <summary>Address of the frequency plans when nothing is said.</summary>
-    public const string FrequencyPlansAddress = "https://raw.githubusercontent.com/TheThingsNetwork/lorawan-frequency-plans/master";
-
     public const string DeviceIdPrefix = "dev-id-prefix";
     public const string DryRun = "dry-run";
     public const string FailFast = "fail-fast";
@@ -23,7 +20,7 @@ internal static class GlobalFlags
         new(DryRun, FlagKind.Switch, "Do everything except resetting root and session keys of exported devices"),
         new(FailFast, FlagKind.Switch, "Stop at the first device that fails instead of going on") { Addition = true },
         new(FrequencyPlansFolder, FlagKind.Text, "folder of frequency plans to use instead of those of this program") { Addition = true },
-        new(FrequencyPlansUrl, FlagKind.Text, "URL for fetching frequency plans") { Default = FrequencyPlansAddress },
+        new(FrequencyPlansUrl, FlagKind.Text, "URL for fetching frequency plans, instead of using those of this program"),
         new(SetEuiAsId, FlagKind.Switch, "Use the DevEUI as device ID") { Hidden = true },
         new(Verbose, FlagKind.Switch, "Verbose output"),
     ];

@@ -223,6 +223,11 @@ internal sealed partial class CliComparison(Recorded recorded, CliResult actual,
             }
             if (flag.Default == our.Default)
                 continue;
+            if (name == "frequency-plans-url" && our.Default.Length == 0)
+            {
+                Used.Add(D.PlansBuiltIn);
+                continue;
+            }
             if (flag.Default.Length > 0 || DefaultsOfTheGuide.GetValueOrDefault(name.Replace("ttnv2.", "", StringComparison.Ordinal)) != our.Default)
                 return Differs($"default of --{name}", flag.Default, our.Default);
             Used.Add(D.GuideDefaults);

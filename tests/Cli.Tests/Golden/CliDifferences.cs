@@ -11,6 +11,7 @@ internal static class CliDifferences
     public const string OursText = "text-of-our-own";
     public const string SaysMore = "description-says-more";
     public const string GuideDefaults = "defaults-of-the-guide";
+    public const string PlansBuiltIn = "frequency-plans-built-in";
     public const string Sections = "sections-of-our-own";
     public const string Sorted = "sorted-instead-of-random";
     public const string Runtime = "runtime-rows";
@@ -36,6 +37,7 @@ internal static class CliDifferences
         [OursText] = "completion scripts and the help on installing them are written by us",
         [SaysMore] = "our description goes on after the recorded one",
         [GuideDefaults] = "the guide's defaults: ttnv2 sessions on, addresses of the community network",
+        [PlansBuiltIn] = "frequency plans are part of this program; nothing is fetched unless an address is given",
         [Sections] = "our help lists environment variables and examples",
         [Sorted] = "names of sources, attributes and devices come in a fixed order; recorded at random",
         [Runtime] = "version names .NET instead of Go, our version and commit",
