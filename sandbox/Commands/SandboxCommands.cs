@@ -17,6 +17,8 @@ public static class SandboxCommands
                --devices N       as many devices instead of the sample application (application `many`)
                --rate-limit off  without the limit of 5 calls per second
                --quiet           do not print the calls that arrive
+               --tts-round-trip MS         round trip to The Things Stack, in milliseconds
+               --tts-capacity two-cores    as slow as a real The Things Stack on two cores
           dotnet run --project sandbox -- kill-test   Migrates 200 devices while calls fail and the program is killed at random instants,
                                                    runs it again until it is done, and checks that no key is lost.
                --kills N         how often it is killed (default 30)

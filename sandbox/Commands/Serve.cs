@@ -1,5 +1,6 @@
 using System.Globalization;
 using Sandbox.Grpc;
+using Sandbox.TheThingsStack;
 using Sandbox.TtnV2;
 
 namespace Sandbox.Commands;
@@ -10,6 +11,9 @@ namespace Sandbox.Commands;
 /// <param name="Quiet">Whether calls are not printed.</param>
 public sealed record ServeOptions(int? Devices, RateLimitProfile RateLimits, bool Quiet)
 {
+    /// <summary>Settings of The Things Stack.</summary>
+    public TtsClusterOptions Tts { get; init; } = new();
+
     /// <summary>Reads the arguments after <c>serve</c>; null with a reason when they make no sense.</summary>
     public static ServeOptions? Parse(string[] arguments, out string problem)
     {
@@ -29,6 +33,12 @@ public sealed record ServeOptions(int? Devices, RateLimitProfile RateLimits, boo
                 case "--rate-limit" when value is "on" or "off":
                     options = options with { RateLimits = value == "on" ? RateLimitProfile.PerSecond : RateLimitProfile.Off };
                     break;
+                case "--tts-round-trip" when int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds):
+                    options = options with { Tts = options.Tts with { RoundTrip = TimeSpan.FromMilliseconds(milliseconds) } };
+                    break;
+                case "--tts-capacity" when value is "two-cores" or "unlimited":
+                    options = options with { Tts = options.Tts with { Capacity = value == "two-cores" ? TtsCapacity.TwoCores : null } };
+                    break;
                 default:
                     problem = $"cannot use `{string.Join(' ', arguments[i..])}`";
                     return null;
@@ -39,16 +49,29 @@ public sealed record ServeOptions(int? Devices, RateLimitProfile RateLimits, boo
     }
 }
 
-/// <summary>Keeps a V2 network running.</summary>
+/// <summary>Keeps a V2 network and a The Things Stack running.</summary>
 public static class Serve
 {
     /// <summary>The application of generated devices.</summary>
     public const string ManyId = "many";
 
+    /// <summary>The application of The Things Stack that devices may be brought to.</summary>
+    public const string TargetId = "target";
+
+    /// <summary>The application of The Things Stack that has devices.</summary>
+    public const string SourceId = "source";
+
+    private const int SourceDevices = 6;
+
     public static async Task<int> RunAsync(ServeOptions options, TextWriter output, CancellationToken cancellation)
     {
         await using var cluster = await TtnV2Cluster.StartAsync(new TtnV2ClusterOptions { RateLimits = options.RateLimits });
+        await using var stack = await TtsCluster.StartAsync(options.Tts);
         cluster.Requests.Keep = false;
+        stack.Requests.Keep = false;
+        var targetKey = stack.AddApplication(TargetId);
+        var sourceKey = stack.AddApplication(SourceId);
+        TtsSampleDevices.AddMany(stack, SourceId, options.Devices ?? SourceDevices);
         var (app, key) = (SampleApplication.City.Id, SampleApplication.City.AccessKey);
         if (options.Devices is { } devices)
         {
@@ -65,7 +88,9 @@ public static class Serve
         try
         {
             var authority = Path.Combine(folder.FullName, "ca.pem");
+            var stackAuthority = Path.Combine(folder.FullName, "tts-ca.pem");
             await File.WriteAllTextAsync(authority, cluster.CaCertificatePem, cancellation);
+            await File.WriteAllTextAsync(stackAuthority, stack.CaCertificatePem, cancellation);
             (string Name, string Value)[] variables =
             [
                 ("TTNV2_APP_ID", app),
@@ -73,22 +98,28 @@ public static class Serve
                 ("FREQUENCY_PLAN_ID", "EU_863_870_TTN"),
                 ("TTNV2_DISCOVERY_SERVER_ADDRESS", cluster.DiscoveryTlsAddress),
                 ("TTNV2_CA_CERT", authority),
+                ("TTS_APP_ID", TargetId),
+                ("TTS_APP_API_KEY", targetKey),
+                ("TTS_DEFAULT_GRPC_ADDRESS", stack.TlsAddress),
+                ("TTS_CA_FILE", stackAuthority),
             ];
             await output.WriteLineAsync($"A V2 network is running: discovery {cluster.DiscoveryTlsAddress} (without TLS: {cluster.DiscoveryAddress}), handler {cluster.HandlerAddress}.");
             await output.WriteLineAsync($"Application {app}: {(options.Devices is { } count ? $"{count} devices" : string.Join(", ", SampleApplication.City.Devices.Select(d => d.Device.DevId)))}.");
             await output.WriteLineAsync($"Limit: {(options.RateLimits == RateLimitProfile.Off ? "none" : "5 calls per second, as the real network")}.");
+            await output.WriteLineAsync($"A The Things Stack is running: {stack.TlsAddress} (without TLS: {stack.Address}). Application {TargetId} is empty;");
+            await output.WriteLineAsync($"application {SourceId} has {options.Devices ?? SourceDevices} devices, and the key {sourceKey}.");
             await PrintAsync(output, "bash", variables.Select(v => $"export {v.Name}=\"{v.Value}\""));
             await PrintAsync(output, "PowerShell", variables.Select(v => $"$env:{v.Name} = \"{v.Value}\""));
             await PrintAsync(output, "cmd", variables.Select(v => $"set {v.Name}={v.Value}"));
             await PrintAsync(output, "then, for example", [$"ttn-lw-migrate application --dry-run --verbose --source ttnv2 \"{app}\" --ttnv2.with-session=false > devices.json"]);
             await output.WriteLineAsync("\nCtrl-C stops it.");
             if (!options.Quiet)
-                cluster.Requests.Answered = request => output.WriteLine(Line(request));
+                cluster.Requests.Answered = stack.Requests.Answered = request => output.WriteLine(Line(request));
             await Task.Delay(Timeout.InfiniteTimeSpan, cancellation);
         }
         catch (OperationCanceledException)
         {
-            await output.WriteLineAsync($"\nStopped after {cluster.Requests.Count} calls.");
+            await output.WriteLineAsync($"\nStopped after {cluster.Requests.Count + stack.Requests.Count} calls.");
         }
         finally
         {

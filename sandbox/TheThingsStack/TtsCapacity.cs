@@ -27,44 +27,108 @@ public sealed record TtsCapacity(IReadOnlyList<(int InHand, double CallsPerSecon
     }
 }
 
-/// <summary>Makes calls wait as a server of a given capacity would, on the real clock.</summary>
-internal sealed class CapacityGate(TtsCapacity capacity) : IDisposable
+/// <summary>
+/// Makes calls wait: for a round trip, and as a server of a given capacity would. Runs on the real clock with a thread of its own, because the
+/// timers of the runtime are too coarse (4 ms) for calls of 2 ms.
+/// </summary>
+internal sealed class ServerPace : IDisposable
 {
-    private readonly Lock gate = new();
+    private readonly TimeSpan roundTrip;
+    private readonly TtsCapacity? capacity;
+    private readonly object gate = new();
+    private readonly PriorityQueue<TaskCompletionSource, long> travelling = new();
     private readonly PriorityQueue<TaskCompletionSource, double> working = new();
     private readonly TimeProvider clock = TimeProvider.System;
-    private readonly SemaphoreSlim wake = new(0);
-    private readonly CancellationTokenSource stop = new();
-    private Task? loop;
+    private bool isStopped;
     private double done;
     private long at;
 
-    /// <summary>Waits until the server has done the work of one call.</summary>
-    public Task WorkAsync()
+    public ServerPace(TimeSpan roundTrip, TtsCapacity? capacity)
     {
+        this.roundTrip = roundTrip;
+        this.capacity = capacity;
+        at = clock.GetTimestamp();
+        if (roundTrip > TimeSpan.Zero || capacity is not null)
+            new Thread(Run) { IsBackground = true, Name = "pace of the sandbox" }.Start();
+    }
+
+    /// <summary>Waits for the round trip of a call.</summary>
+    public Task TravelAsync()
+    {
+        if (roundTrip <= TimeSpan.Zero)
+            return Task.CompletedTask;
         lock (gate)
         {
-            loop ??= Task.Run(RunAsync);
-            Advance();
             var call = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            working.Enqueue(call, done + 1);
-            if (wake.CurrentCount == 0)
-                wake.Release();
+            travelling.Enqueue(call, clock.GetTimestamp() + (long)(roundTrip.TotalSeconds * clock.TimestampFrequency));
+            Monitor.Pulse(gate);
             return call.Task;
         }
     }
 
-    public void Dispose() => stop.Cancel();
+    /// <summary>Waits until the server has done the work of a call.</summary>
+    public Task WorkAsync()
+    {
+        if (capacity is null)
+            return Task.CompletedTask;
+        lock (gate)
+        {
+            Advance(capacity);
+            var call = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            working.Enqueue(call, done + 1);
+            Monitor.Pulse(gate);
+            return call.Task;
+        }
+    }
+
+    /// <summary>Stops waiting; calls in hand are cut with their connections.</summary>
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            isStopped = true;
+            Monitor.Pulse(gate);
+        }
+    }
+
+    private void Run()
+    {
+        lock (gate)
+        {
+            while (!isStopped)
+            {
+                var now = clock.GetTimestamp();
+                while (travelling.TryPeek(out var call, out var due) && due <= now)
+                {
+                    travelling.Dequeue();
+                    call.SetResult();
+                }
+                var wait = double.PositiveInfinity;
+                if (travelling.TryPeek(out _, out var next))
+                    wait = clock.GetElapsedTime(now, next).TotalMilliseconds;
+                if (capacity is not null)
+                {
+                    Advance(capacity);
+                    if (working.TryPeek(out _, out var end))
+                        wait = Math.Min(wait, (end - done) * working.Count / capacity.RateOf(working.Count) * 1000);
+                }
+                if (double.IsPositiveInfinity(wait))
+                    Monitor.Wait(gate);
+                else
+                    Monitor.Wait(gate, Math.Max(1, (int)wait));
+            }
+        }
+    }
 
     // Every call in hand gets an equal share: `done` is how much work each of them has got since the start.
-    private void Advance()
+    private void Advance(TtsCapacity model)
     {
         var now = clock.GetTimestamp();
-        var left = at == 0 ? 0 : clock.GetElapsedTime(at, now).TotalSeconds;
+        var left = clock.GetElapsedTime(at, now).TotalSeconds;
         at = now;
         while (working.TryPeek(out var call, out var end))
         {
-            var rate = capacity.RateOf(working.Count) / working.Count;
+            var rate = model.RateOf(working.Count) / working.Count;
             var needed = (end - done) / rate;
             if (needed > left)
             {
@@ -75,34 +139,6 @@ internal sealed class CapacityGate(TtsCapacity capacity) : IDisposable
             done = end;
             working.Dequeue();
             call.SetResult();
-        }
-    }
-
-    private async Task RunAsync()
-    {
-        try
-        {
-            while (true)
-            {
-                TimeSpan wait;
-                lock (gate)
-                {
-                    Advance();
-                    wait = working.TryPeek(out _, out var end)
-                        ? TimeSpan.FromSeconds((end - done) * working.Count / capacity.RateOf(working.Count))
-                        : Timeout.InfiniteTimeSpan;
-                }
-                if (wait == Timeout.InfiniteTimeSpan)
-                    await wake.WaitAsync(stop.Token);
-                else if (wait > TimeSpan.FromMilliseconds(1.5))
-                    await wake.WaitAsync(wait - TimeSpan.FromMilliseconds(1), stop.Token);
-                else
-                    await Task.Yield();
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // Stopped; calls still in hand are cut with their connections.
         }
     }
 }

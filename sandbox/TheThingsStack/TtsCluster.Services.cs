@@ -301,10 +301,9 @@ public sealed partial class TtsCluster
             {
                 call.SendHeadersOnFailure = true;
                 call.ResponseHeaders["x-request-id"] = call.First("x-request-id") ?? state.NewUlid();
-                if (cluster.options.RoundTrip > TimeSpan.Zero)
-                    await Task.Delay(cluster.options.RoundTrip, call.Cancellation);
-                if (cluster.capacity is { } capacity && !open)
-                    await capacity.WorkAsync().WaitAsync(call.Cancellation);
+                await cluster.pace.TravelAsync().WaitAsync(call.Cancellation);
+                if (!open)
+                    await cluster.pace.WorkAsync().WaitAsync(call.Cancellation);
                 var handle = prepare(request, call);
                 cluster.limiter.Take(call, entity(request));
                 var caller = open ? new Caller(null) : cluster.access.Authenticate(call);

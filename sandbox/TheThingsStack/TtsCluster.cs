@@ -29,7 +29,7 @@ public sealed partial class TtsCluster : IAsyncDisposable
     private readonly TtsClusterOptions options;
     private readonly TtsState state;
     private readonly AccessControl access;
-    private readonly CapacityGate? capacity;
+    private readonly ServerPace pace;
     private readonly TtsRateLimiter limiter;
     private readonly X509Certificate2 authority;
     private readonly X509Certificate2 certificate;
@@ -40,7 +40,7 @@ public sealed partial class TtsCluster : IAsyncDisposable
         this.options = options;
         state = new TtsState(options);
         access = new AccessControl(options.Clock);
-        capacity = options.Capacity is { } model ? new CapacityGate(model) : null;
+        pace = new ServerPace(options.RoundTrip, options.Capacity);
         limiter = new TtsRateLimiter(options.Clock, options.RateLimit);
         (authority, certificate) = Certificates.SignedForLocalhost();
         dispatch = new Services(this);
@@ -257,7 +257,7 @@ public sealed partial class TtsCluster : IAsyncDisposable
             await plain.DisposeAsync();
             await tls.DisposeAsync();
         }
-        capacity?.Dispose();
+        pace.Dispose();
         certificate.Dispose();
         authority.Dispose();
     }
