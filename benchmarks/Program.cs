@@ -11,5 +11,8 @@ if (args.FirstOrDefault() == "filters")
     return Benchmarks.FilterBenchmarks.Run(args[1..]);
 if (args.FirstOrDefault() == "safety")
     return await Benchmarks.SafetyBenchmark.RunAsync(args[1..]);
+// First argument "wanesy": export of large CSV files.
+if (args.FirstOrDefault() == "wanesy")
+    return await Benchmarks.WanesyBenchmarks.RunAsync(args[1..]);
 BenchmarkSwitcher.FromAssembly(Assembly.GetExecutingAssembly()).Run(args);
 return 0;
