@@ -34,7 +34,7 @@ internal static class JournalSchema
           replacement BLOB,
           source_side TEXT NOT NULL CHECK (source_side IN ('Untouched', 'RetireIntended', 'Retired', 'RestoreIntended', 'Restored')),
           target_side TEXT NOT NULL CHECK (target_side IN ('Unknown', 'Imported', 'Verified')),
-          way TEXT CHECK (way IN ('Clear', 'Rotate', 'Delete')),
+          way TEXT CHECK (way IN ('Clear', 'Rotate', 'Delete', 'Mute')),
           rejected_code TEXT,
           rejected_reason TEXT,
           attempts INTEGER NOT NULL,

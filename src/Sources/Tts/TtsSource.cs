@@ -67,7 +67,7 @@ public sealed partial class TtsSource : IDeviceSource
             Log = context.Log,
             Environment = context.Environment,
         });
-        return new TtsSource(options, context, new TtsCluster(client, addresses.Keys.ToHashSet()));
+        return new TtsSource(options, context, new ClusterServers(client, addresses.Keys.ToHashSet()));
 
         // A server that is not there is never called.
         HostPort At(TtsServer server) => addresses.GetValueOrDefault(server, addresses[TtsServer.Identity]);

@@ -67,6 +67,8 @@ internal sealed class RecordedServers : ITtsServers
         }
     }
 
+    public void Remove(string id) => devices.Remove(id);
+
     public bool Has(TtsServer server) => !Absent.Contains(server);
 
     public Task<(IReadOnlyList<string> Ids, int? Total)> ListAsync(string application, int page, CancellationToken cancellation) => Serve($"IS List {page.ToString(CultureInfo.InvariantCulture)}", () =>

@@ -40,6 +40,30 @@ internal static class TtsDifferences
         ("D21", "claim_code_left_behind", records => records["is"]?["claim_authentication_code"]?["value"] is not null),
     ];
 
+    /// <summary>Says how a line, or a rejection, differs from the recorded line mended by the rules; null when it does not.</summary>
+    public static string? Compare(Records records, string recorded, string? line, Run run, string id)
+    {
+        foreach (var (defect, name, applies) in OfRejections)
+        {
+            if (applies(records))
+                return run.Rejected.GetValueOrDefault(id)?.Cause?.Name == name ? null : $"{defect}: should be rejected as {name}, got {line ?? run.Rejected.GetValueOrDefault(id)?.ToString()}";
+        }
+        if (line is null)
+            return $"rejected: {run.Rejected.GetValueOrDefault(id)} {run.Rejected.GetValueOrDefault(id)?.Cause}";
+        var want = JsonNode.Parse(recorded)!.AsObject();
+        foreach (var (_, mend) in OfLines)
+            mend(want, records);
+        if (Difference(want, JsonNode.Parse(line)!, "") is { } difference)
+            return difference;
+        var notes = run.Notes.GetValueOrDefault(id, []);
+        foreach (var (defect, code, applies) in OfNotes)
+        {
+            if (applies(records) != notes.Contains(code))
+                return $"{defect}: note {code} {(notes.Contains(code) ? "not wanted" : "missing")}";
+        }
+        return null;
+    }
+
     private static void KeepWhatOneServerKnows(JsonObject line, Records records)
     {
         foreach (var field in new[] { "version_ids", "lora_alliance_profile_ids", "serial_number" })
@@ -110,6 +134,28 @@ internal static class TtsDifferences
     }
 
     private static bool IsEmpty(JsonNode? value) => value is null or JsonObject { Count: 0 } || (value is JsonValue text && text.GetValueKind() == JsonValueKind.String && text.GetValue<string>().Length == 0);
+
+    private static string? Difference(JsonNode? want, JsonNode? got, string path)
+    {
+        switch (want, got)
+        {
+            case (JsonObject w, JsonObject g):
+                foreach (var name in w.Select(m => m.Key).Union(g.Select(m => m.Key)))
+                {
+                    if (!w.ContainsKey(name) || !g.ContainsKey(name))
+                        return $"{path}.{name}: {(w.ContainsKey(name) ? $"missing, should be {w[name]?.ToJsonString()}" : $"not wanted: {g[name]?.ToJsonString()}")}";
+                    if (Difference(w[name], g[name], $"{path}.{name}") is { } inner)
+                        return inner;
+                }
+                return null;
+            case (JsonArray w, JsonArray g):
+                return w.Count != g.Count
+                    ? $"{path}: {g.Count} items, should be {w.Count}"
+                    : Enumerable.Range(0, w.Count).Select(i => Difference(w[i], g[i], $"{path}[{i}]")).FirstOrDefault(d => d is not null);
+            default:
+                return JsonNode.DeepEquals(want, got) ? null : $"{path}: {got?.ToJsonString()}, should be {want?.ToJsonString()}";
+        }
+    }
 
     /// <summary>What four servers held, and how the tool was called.</summary>
     internal sealed class Records(JsonElement records, IReadOnlyList<string> args)

@@ -31,7 +31,7 @@ public sealed class TtsExportGoldenTests(ITestOutputHelper output)
         var run = await ExportAsync(servers, args, new ExportRequest(ExportedItems.Devices, [id]));
         if (row.Json.GetProperty("rc").GetInt32() != 0)
             return CompareError(row, run);
-        return Compare(records, row.Text("stdout")!.TrimEnd('\n'), run.Lines.SingleOrDefault(), run, id);
+        return TtsDifferences.Compare(records, row.Text("stdout")!.TrimEnd('\n'), run.Lines.SingleOrDefault(), run, id);
     }
 
     /// <summary>Whole runs: lines of all devices, and what the source holds afterwards.</summary>
@@ -66,7 +66,7 @@ public sealed class TtsExportGoldenTests(ITestOutputHelper output)
             if (!ours.TryGetValue(newId, out var line))
                 return $"{id}: no line; {run.Rejected.GetValueOrDefault(id)}";
             // Defects D1, D2, D5, D6: the Go tool stops at the first failure, and has deleted by then what it does not write.
-            if (recorded.TryGetValue(newId, out var want) && Compare(of, want, line, run, id) is { } difference)
+            if (recorded.TryGetValue(newId, out var want) && TtsDifferences.Compare(of, want, line, run, id) is { } difference)
                 return $"{id}: {difference}";
         }
         if (ours.Count != wanted.Count(records.ContainsKey))
@@ -89,29 +89,6 @@ public sealed class TtsExportGoldenTests(ITestOutputHelper output)
                 return $"{id}: {(servers.Devices.ContainsKey(id) ? "still there" : "gone")} afterwards";
             if (servers.Devices.TryGetValue(id, out var now) && !before.Devices[id].All(record => record.Value.Equals(now.GetValueOrDefault(record.Key))))
                 return $"{id}: changed at the source";
-        }
-        return null;
-    }
-
-    private static string? Compare(TtsDifferences.Records records, string recorded, string? line, Run run, string id)
-    {
-        foreach (var (defect, name, applies) in TtsDifferences.OfRejections)
-        {
-            if (applies(records))
-                return run.Rejected.GetValueOrDefault(id)?.Cause?.Name == name ? null : $"{defect}: should be rejected as {name}, got {line ?? run.Rejected.GetValueOrDefault(id)?.ToString()}";
-        }
-        if (line is null)
-            return $"rejected: {run.Rejected.GetValueOrDefault(id)} {run.Rejected.GetValueOrDefault(id)?.Cause}";
-        var want = JsonNode.Parse(recorded)!.AsObject();
-        foreach (var (_, mend) in TtsDifferences.OfLines)
-            mend(want, records);
-        if (Difference(want, JsonNode.Parse(line)!, "") is { } difference)
-            return difference;
-        var notes = run.Notes.GetValueOrDefault(id, []);
-        foreach (var (defect, code, applies) in TtsDifferences.OfNotes)
-        {
-            if (applies(records) != notes.Contains(code))
-                return $"{defect}: note {code} {(notes.Contains(code) ? "not wanted" : "missing")}";
         }
         return null;
     }
@@ -141,26 +118,4 @@ public sealed class TtsExportGoldenTests(ITestOutputHelper output)
     }
 
     private static string IdOf(string line) => JsonNode.Parse(line)!["ids"]!["device_id"]!.GetValue<string>();
-
-    private static string? Difference(JsonNode? want, JsonNode? got, string path)
-    {
-        switch (want, got)
-        {
-            case (JsonObject w, JsonObject g):
-                foreach (var name in w.Select(m => m.Key).Union(g.Select(m => m.Key)))
-                {
-                    if (!w.ContainsKey(name) || !g.ContainsKey(name))
-                        return $"{path}.{name}: {(w.ContainsKey(name) ? $"missing, should be {w[name]?.ToJsonString()}" : $"not wanted: {g[name]?.ToJsonString()}")}";
-                    if (Difference(w[name], g[name], $"{path}.{name}") is { } inner)
-                        return inner;
-                }
-                return null;
-            case (JsonArray w, JsonArray g):
-                return w.Count != g.Count
-                    ? $"{path}: {g.Count} items, should be {w.Count}"
-                    : Enumerable.Range(0, w.Count).Select(i => Difference(w[i], g[i], $"{path}[{i}]")).FirstOrDefault(d => d is not null);
-            default:
-                return JsonNode.DeepEquals(want, got) ? null : $"{path}: {got?.ToJsonString()}, should be {want?.ToJsonString()}";
-        }
-    }
 }

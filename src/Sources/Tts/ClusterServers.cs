@@ -6,7 +6,7 @@ using TheThingsStack.Registries;
 namespace Sources.Tts;
 
 /// <summary>The servers of a cluster over gRPC.</summary>
-internal sealed class TtsCluster(ClusterClient client, IReadOnlySet<TtsServer> present) : ITtsServers
+internal sealed class ClusterServers(ClusterClient client, IReadOnlySet<TtsServer> present) : ITtsServers
 {
     /// <summary>Fields of a list: the devices are read one by one.</summary>
     private static readonly string[] Listed = ["ids.device_id"];
