@@ -14,6 +14,7 @@ namespace Sandbox.TheThingsStack;
 /// <summary>What is checked before authentication: field masks, then the fields of the request (facts/tts-api.md section 3).</summary>
 internal sealed class RequestChecks(TtsClusterOptions options)
 {
+    private const int MostMasks = 500;
     private const string EmbeddedMessage = "embedded message failed validation";
 
     private static readonly ConcurrentDictionary<(MaskedCall Call, string Path), ForbiddenPart> ForbiddenBelow = new();
@@ -21,10 +22,16 @@ internal sealed class RequestChecks(TtsClusterOptions options)
     /// <summary>Paths that no call of this server takes for the given one, because of its version.</summary>
     private readonly HashSet<string> refused = [.. options.RefusedPaths];
 
+    private readonly ConcurrentDictionary<(MaskedCall Call, string Paths), MessageMask> masks = new();
+
     /// <summary>Rule 1: every path is one that the call takes.</summary>
     public MessageMask Mask(MaskedCall call, FieldMask? mask)
     {
         var paths = mask?.Paths ?? [];
+        // Clients send the same few masks over and over, some of hundreds of paths.
+        var key = (call, string.Join(',', paths));
+        if (masks.TryGetValue(key, out var known))
+            return known;
         var allowed = AllowedPaths.For(call);
         List<string>? forbidden = null;
         foreach (var path in paths)
@@ -33,8 +40,13 @@ internal sealed class RequestChecks(TtsClusterOptions options)
                 continue;
             (forbidden ??= []).Add(path);
         }
+        if (forbidden is not null)
+            throw ForbiddenPaths(forbidden);
         // What came with 3.34.0 is nothing that our messages have.
-        return forbidden is null ? MessageMask.Create(EndDevice.Descriptor, paths.Where(allowed.Contains)) : throw ForbiddenPaths(forbidden);
+        known = MessageMask.Create(EndDevice.Descriptor, paths.Where(allowed.Contains));
+        if (masks.Count < MostMasks)
+            masks[key] = known;
+        return known;
     }
 
     public static GrpcStatusException ForbiddenPaths(IReadOnlyCollection<string> paths) => TtsError.Make(

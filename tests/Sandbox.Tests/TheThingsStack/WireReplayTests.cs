@@ -11,6 +11,7 @@ public sealed class WireReplayTests(ITestOutputHelper output)
     public async Task The_emulator_answers_every_recorded_call_as_the_real_servers_did()
     {
         await using var replay = await WireReplay.RunAsync([.. Golden.Rows(File).Select(row => new WireRow(row))]);
+        output.WriteLine($"{replay.Methods.Values.Sum(method => method.Rows),5} calls compared, {replay.Methods.Values.Sum(method => method.Seeded)} of them about state that only their own answer tells");
         foreach (var (method, (count, seeded)) in replay.Methods)
             output.WriteLine($"{count,5} rows {method}{(seeded > 0 ? $", {seeded} of them about state that only their own answer tells" : "")}");
         foreach (var (reason, count) in replay.LeftOut)
