@@ -62,6 +62,7 @@ public static class Serve
     public const string SourceId = "source";
 
     private const int SourceDevices = 6;
+    private const string Tts = "/ttn.lorawan.v3.";
 
     public static async Task<int> RunAsync(ServeOptions options, TextWriter output, CancellationToken cancellation)
     {
@@ -143,6 +144,8 @@ public static class Serve
             { Code: GrpcCode.Ok } => "ok",
             var status => $"{status.Code}: {status.Message}",
         };
-        return $"{request.At:HH:mm:ss.fff} {request.Server} {request.ShortMethod}{(request.Item is null ? "" : " " + request.Item)}: {end}";
+        // The servers of The Things Stack have methods of the same names.
+        var method = request.Method.StartsWith(Tts, StringComparison.Ordinal) ? request.Method[Tts.Length..] : request.ShortMethod;
+        return $"{request.At:HH:mm:ss.fff} {request.Server} {method}{(request.Item is null ? "" : " " + request.Item)}: {end}";
     }
 }
