@@ -165,13 +165,13 @@ public sealed class KillTest(KillTestOptions options, TextWriter output)
             return null;
         failedCalls++;
         var apply = chance.Next(2) == 0;
-        // A refusal for the rate makes the program pause, and a test of pauses is not the purpose: few of them.
+        // A refusal for the rate makes the program pause, a cut connection fails every call on it: few of them, or waiting is all there is.
         return chance.Next(60) switch
         {
             0 => new Fault.Fail(GrpcCode.ResourceExhausted, "Rate limit for client \"x\" reached"),
             1 => new Fault.Fail(GrpcCode.Internal, "Broker did not return device: Internal error: [ResourceExhausted] Rate limit for client \"x\" reached", apply),
-            < 20 => new Fault.Fail(GrpcCode.Unavailable, "unavailable: broker is restarting", apply),
-            < 40 => new Fault.Fail(GrpcCode.DeadlineExceeded, "context deadline exceeded", apply),
+            < 30 => new Fault.Fail(GrpcCode.Unavailable, "unavailable: broker is restarting", apply),
+            < 58 => new Fault.Fail(GrpcCode.DeadlineExceeded, "context deadline exceeded", apply),
             _ => new Fault.DropConnection(apply),
         };
     }
