@@ -27,6 +27,9 @@ public sealed class CliRun(params IReadOnlyList<string> arguments)
     /// <summary>Files by name; others do not exist.</summary>
     public IReadOnlyDictionary<string, byte[]> Files { get; init; } = new Dictionary<string, byte[]>();
 
+    /// <summary>Creates a file that the program writes; by default one on the disk.</summary>
+    public Func<string, Stream> CreateFile { get; init; } = File.Create;
+
     /// <summary>Folder for journals; by default one for this run alone.</summary>
     public string? StateFolder { get; init; }
 
@@ -62,7 +65,7 @@ public sealed class CliRun(params IReadOnlyList<string> arguments)
                 StandardError = TextWriter.Synchronized(error),
                 StandardErrorIsTerminal = () => ErrorIsTerminal,
                 StandardErrorWidth = () => Width,
-                CreateFile = path => File.Create(path),
+                CreateFile = CreateFile,
                 OpenFile = path => Files.TryGetValue(path, out var bytes) ? new MemoryStream(bytes) : throw new FileNotFoundException("no such file", path),
                 HttpHandler = HttpHandler,
                 Clock = Clock,

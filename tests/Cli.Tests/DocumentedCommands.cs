@@ -17,6 +17,9 @@ public sealed class DocumentedCommands
     /// <summary>Files by name, written by redirections.</summary>
     public IDictionary<string, byte[]> Files { get; } = new Dictionary<string, byte[]>();
 
+    /// <summary>Folder for journals, so that one command finds what another did; by default each has its own.</summary>
+    public string? StateFolder { get; init; }
+
     /// <summary>The clock of the runs.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
@@ -89,6 +92,8 @@ public sealed class DocumentedCommands
                     Files = new Dictionary<string, byte[]>(Files),
                     Input = input is null ? [] : Files[input],
                     Clock = Clock,
+                    StateFolder = StateFolder,
+                    CreateFile = name => new KeptFile(bytes => Files[name] = bytes),
                 }.RunAsync();
                 if (output is not null)
                 {
@@ -156,6 +161,17 @@ public sealed class DocumentedCommands
                 words.Add((word.ToString(), wasQuoted));
             word.Clear();
             (inWord, wasQuoted) = (false, false);
+        }
+    }
+
+    /// <summary>A file that is kept in memory once it is closed.</summary>
+    private sealed class KeptFile(Action<byte[]> keep) : MemoryStream
+    {
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing)
+                keep(ToArray());
+            base.Dispose(disposing);
         }
     }
 }
