@@ -42,12 +42,10 @@ internal static class SafetyBenchmark
         cluster.AddApplication(App, Key);
         SampleDevices.AddMany(cluster, App, devices);
         var folder = Directory.CreateTempSubdirectory("ttn-lw-migrate-benchmark-");
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [ToolRun.Program, "ttnv2", "application", App, "--with-session=" + withSession, .. more])
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
+        var start = ToolRun.StartInfo(["ttnv2", "application", App, "--with-session=" + withSession, .. more]);
+        start.UseShellExecute = false;
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
         foreach (var (variable, value) in new Dictionary<string, string>
         {
             ["TTNV2_APP_ID"] = App,

@@ -20,14 +20,10 @@ internal sealed record ToolProcess(TimeSpan Time, int Lines, long PeakBytes, int
 
     public static async Task<ToolProcess> RunAsync(IEnumerable<string> arguments, IEnumerable<KeyValuePair<string, string>> variables)
     {
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        foreach (var argument in arguments.Prepend(ToolRun.Program))
-            start.ArgumentList.Add(argument);
+        var start = ToolRun.StartInfo(arguments);
+        start.UseShellExecute = false;
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
         foreach (var (name, value) in variables)
             start.Environment[name] = value;
 

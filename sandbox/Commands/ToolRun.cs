@@ -18,20 +18,21 @@ public sealed class ToolRun(string folder, IDictionary<string, string> variables
     public static string Program { get; } = Path.GetFullPath(Path.Combine(
         AppContext.BaseDirectory, "..", "..", "Cli", Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)), "ttn-lw-migrate.dll"));
 
+    /// <summary>Starts the program as built, or the published one that the environment variable TTN_LW_MIGRATE names.</summary>
+    public static ProcessStartInfo StartInfo(IEnumerable<string> arguments) =>
+        Environment.GetEnvironmentVariable("TTN_LW_MIGRATE") is { Length: > 0 } published
+            ? new ProcessStartInfo(Path.GetFullPath(published), arguments)
+            : new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [Program, .. arguments]);
+
     /// <summary>Runs <c>ttn-lw-migrate ARGUMENTS [&lt; input] &gt; output</c>.</summary>
     public async Task<ToolResult> RunAsync(IReadOnlyList<string> arguments, string? input, string output, CancellationToken cancellation)
     {
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
-        {
-            UseShellExecute = false,
-            WorkingDirectory = folder,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        start.ArgumentList.Add(Program);
-        foreach (var argument in arguments)
-            start.ArgumentList.Add(argument);
+        var start = StartInfo(arguments);
+        start.UseShellExecute = false;
+        start.WorkingDirectory = folder;
+        start.RedirectStandardInput = true;
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
         foreach (var (name, value) in variables)
             start.Environment[name] = value;
         // The journal goes into the folder too, not into the user's.

@@ -73,7 +73,7 @@ internal static class ExportCommand
             interrupt.Cancel();
         });
 
-        var progress = new ExportProgress(status, environment.Clock);
+        var progress = new ExportProgress(status, environment.Clock, options.FailFast);
         await using var rejects = RejectsFile.Open(invocation, progress);
         var run = new Exporter(devices, options, journal, earlier).RunAsync(
             new ExportRequest(items, ids), environment.StandardOutput, rejects is null ? progress : rejects, interrupt.Token);

@@ -7,7 +7,7 @@ namespace Cli.Output;
 /// Tells how a run goes: each failed device at once, and how far the run is: on a terminal a line that is rewritten, elsewhere
 /// a line every half minute.
 /// </summary>
-internal sealed class ExportProgress(StatusWriter status, TimeProvider clock) : IProgress<ExportEvent>
+internal sealed class ExportProgress(StatusWriter status, TimeProvider clock, bool endsAtFailure) : IProgress<ExportEvent>
 {
     /// <summary>Failures of one reason that are printed with all their details; further ones get one line each.</summary>
     public const int DetailedPerReason = 20;
@@ -57,7 +57,7 @@ internal sealed class ExportProgress(StatusWriter status, TimeProvider clock) : 
         status.Write(error =>
         {
             // The doubled first line of the Go tool says that the run ended; among other devices one telling is enough.
-            if (seen < DetailedPerReason && _total > 1)
+            if (seen < DetailedPerReason && _total > 1 && !endsAtFailure)
                 FailurePrinter.WriteStack(error, failure, "Error: ");
             else if (seen < DetailedPerReason)
                 FailurePrinter.Write(error, failure);
