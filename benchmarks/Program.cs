@@ -14,5 +14,8 @@ if (args.FirstOrDefault() == "safety")
 // First argument "wanesy": export of large CSV files.
 if (args.FirstOrDefault() == "wanesy")
     return await Benchmarks.WanesyBenchmarks.RunAsync(args[1..]);
+// First argument "tts-export": export from The Things Stack 20 ms away, beside a bare client.
+if (args.FirstOrDefault() == "tts-export")
+    return await Benchmarks.TtsExportBenchmarks.RunAsync(args[1..]);
 BenchmarkSwitcher.FromAssembly(Assembly.GetExecutingAssembly()).Run(args);
 return 0;
