@@ -81,7 +81,15 @@ internal static class TtsRetirement
         device.PendingSession = null;
         device.PendingMacState = null;
         if (server == TtsServer.Identity)
+        {
+            // Empty ones come with every answer. Of a picture only its address is known, which the server would fetch.
+            if (device.VersionIds is { } version && version.CalculateSize() == 0)
+                device.VersionIds = null;
+            if (device.LoraAllianceProfileIds is { } profile && profile.CalculateSize() == 0)
+                device.LoraAllianceProfileIds = null;
+            device.Picture = null;
             return (device, []);
+        }
         var allowed = AllowedPaths.For(server switch
         {
             TtsServer.Join => MaskedCall.JoinServerSet,
