@@ -79,18 +79,33 @@ public sealed class AdaptiveConcurrency
             return NewTurn();
     }
 
-    private Turn NewTurn() => new(this, search?.Generation ?? 0);
+    /// <summary>Changes when the limit is lowered after refusals.</summary>
+    internal long Generation
+    {
+        get
+        {
+            lock (gate)
+                return search?.Generation ?? 0;
+        }
+    }
 
-    private void Leave(Outcome outcome, long generation)
+    /// <summary>A call was refused for the server's load.</summary>
+    internal void Refused(long begunIn)
+    {
+        lock (gate)
+            search?.Refused(begunIn);
+    }
+
+    private Turn NewTurn() => new(this);
+
+    private void Leave(bool done)
     {
         lock (gate)
         {
             // Waiting work shows that the limit was used up.
             var saturated = waiting.Count > 0 || underWay >= (search?.Limit ?? fixedLimit);
             underWay--;
-            if (outcome == Outcome.Refused)
-                search?.Refused(generation);
-            else if (outcome == Outcome.Done)
+            if (done)
                 search?.Ended(clock.GetUtcNow(), saturated);
             while (waiting.First is { } next && underWay < (search?.Limit ?? fixedLimit))
             {
@@ -101,42 +116,23 @@ public sealed class AdaptiveConcurrency
         }
     }
 
-    private enum Outcome
-    {
-        Neutral,
-        Done,
-        Refused,
-    }
-
     /// <summary>Permission to work; ends when disposed.</summary>
     public sealed class Turn : IDisposable
     {
         private readonly AdaptiveConcurrency owner;
-        private readonly long generation;
-        private Outcome outcome;
+        private bool done;
         private int left;
 
-        internal Turn(AdaptiveConcurrency owner, long generation)
-        {
-            this.owner = owner;
-            this.generation = generation;
-        }
+        internal Turn(AdaptiveConcurrency owner) => this.owner = owner;
 
         /// <summary>The work was done: it counts for the rate.</summary>
-        public void Done()
-        {
-            if (outcome == Outcome.Neutral)
-                outcome = Outcome.Done;
-        }
-
-        /// <summary>The server refused it for its load, even if a later try succeeded: less should be under way.</summary>
-        public void Refused() => outcome = Outcome.Refused;
+        public void Done() => done = true;
 
         /// <summary>Gives the turn back.</summary>
         public void Dispose()
         {
             if (Interlocked.Exchange(ref left, 1) == 0)
-                owner.Leave(outcome, generation);
+                owner.Leave(done);
         }
     }
 }

@@ -25,6 +25,9 @@ public sealed record ClusterOptions
     /// <summary>Gives an environment variable or null (HTTPS_PROXY, NO_PROXY). Default: none is set.</summary>
     public Func<string, string?> Environment { get; init; } = static _ => null;
 
+    /// <summary>Learns when the servers refuse calls for their load; null for nobody.</summary>
+    public AdaptiveConcurrency? Concurrency { get; init; }
+
     /// <summary>Time for one attempt of a call, once the server has answered. Default 20 s.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(20);
 

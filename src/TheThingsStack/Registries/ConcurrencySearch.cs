@@ -10,6 +10,9 @@ public sealed class ConcurrencySearch
 {
     private const double PaysUp = 1.05;
     private const double CostsNothingDown = 0.985;
+    private const int FewestRefusals = 3;
+    private const int RefusalShare = 6;
+    private const int RefusalWindow = 60;
     private const double Backoff = 0.6;
     private const int FirstHold = 4;
     private const int LongestHold = 32;
@@ -35,6 +38,8 @@ public sealed class ConcurrencySearch
     private int hold = FirstHold;
     private int heldEpochs;
     private long generation;
+    private int refusals;
+    private int endedSinceRefusal;
 
     /// <summary>Begins a search.</summary>
     /// <param name="start">Work under way at first, at least 1.</param>
@@ -74,6 +79,11 @@ public sealed class ConcurrencySearch
     /// <param name="saturated">Whether the limit was used up at that moment: else the rate shows how fast work arrives.</param>
     public void Ended(DateTimeOffset now, bool saturated)
     {
+        if (++endedSinceRefusal > RefusalWindow)
+        {
+            refusals /= 2;
+            endedSinceRefusal /= 2;
+        }
         if (settling > 0)
         {
             settling--;
@@ -100,13 +110,19 @@ public sealed class ConcurrencySearch
         Measured(ended / time.TotalSeconds);
     }
 
-    /// <summary>The server has refused work for its load.</summary>
+    /// <summary>The server has refused a call for its load. The limit is lowered when that happens often.</summary>
     /// <param name="begunIn">The <see cref="Generation"/> in which the work began.</param>
     public void Refused(long begunIn)
     {
         if (begunIn != generation)
             return;
+        // One in a dozen is a server that stumbles, not one that wants less.
+        refusals++;
+        if (refusals < FewestRefusals || refusals * RefusalShare < endedSinceRefusal)
+            return;
         generation++;
+        refusals = 0;
+        endedSinceRefusal = 0;
         best = Math.Max(1, (int)(Limit * Backoff));
         bestRate = 0;
         phase = Phase.Holding;

@@ -44,7 +44,6 @@ public sealed class IdentityServerClient
     public async Task<EndDevice> CreateAsync(EndDevice device, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(device);
-        var begun = clock.GetTimestamp();
         try
         {
             var request = new CreateEndDeviceRequest { EndDevice = device };
@@ -53,11 +52,25 @@ public sealed class IdentityServerClient
         }
         catch (RegistryException e) when (e is { IsAlreadyExists: true, MayHaveActed: true })
         {
-            var found = await FindAsync(device.Ids, AllowedPaths.For(MaskedCall.IdentityServerGet).Where(static path => !path.Contains('.', StringComparison.Ordinal) && path != "ids"), cancellation);
-            if (found is not null && IsOurs(device, found, e.Cause, clock.GetElapsedTime(begun)))
+            var found = await FindStoredAsync(device, cancellation);
+            if (found is not null && IsOurs(device, found, e.Cause, e.Duration))
                 return found;
             throw;
         }
+    }
+
+    /// <summary>Deletes a device that a create which failed without an answer has created all the same; leaves one that was there before.</summary>
+    /// <param name="device">What was sent.</param>
+    /// <param name="failure">How the create failed.</param>
+    /// <param name="cancellation">Stops waiting.</param>
+    /// <exception cref="RegistryException">The call failed: the device may be there.</exception>
+    public async Task DeleteIfCreatedAsync(EndDevice device, RegistryException failure, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        ArgumentNullException.ThrowIfNull(failure);
+        var found = await FindStoredAsync(device, cancellation);
+        if (found is not null && IsOurs(device, found, failure.Cause, failure.Duration))
+            await DeleteAsync(device.Ids, cancellation);
     }
 
     /// <summary>Reads a device; null when the application has none of this ID, or when the EUIs in the identifiers are others.</summary>
@@ -179,6 +192,9 @@ public sealed class IdentityServerClient
     /// <exception cref="RegistryException">The call failed, e.g. the key is unknown or expired.</exception>
     public async Task<AuthInfoResponse> GetAuthInfoAsync(CancellationToken cancellation) =>
         (await connection.CallAsync(RegistryMethods.AuthInfo, new Empty(), "", perDevice: false, cancellation)).Response;
+
+    private Task<EndDevice?> FindStoredAsync(EndDevice device, CancellationToken cancellation) =>
+        FindAsync(device.Ids, Stored.Value.Paths.Where(static path => !path.StartsWith("ids.", StringComparison.Ordinal)), cancellation);
 
     private static FieldMask Mask(IEnumerable<string> paths)
     {

@@ -68,6 +68,7 @@ internal sealed partial class RegistryConnection : IAsyncDisposable
         where TRequest : IMessage<TRequest>
         where TResponse : IMessage<TResponse>, new()
     {
+        var begun = options.Clock.GetTimestamp();
         var mayHaveActed = false;
         var rateLimited = TimeSpan.Zero;
         for (var attempt = 1; ; attempt++)
@@ -91,7 +92,7 @@ internal sealed partial class RegistryConnection : IAsyncDisposable
                     rateLimited += pause;
                 }
                 if (!RegistryErrors.IsTransient(e, answered) || attempt >= options.Attempts || rateLimited > options.RateLimitPatience)
-                    throw new RegistryException(RegistryErrors.Describe(e), e) { MayHaveActed = mayHaveActed };
+                    throw new RegistryException(RegistryErrors.Describe(e), e) { MayHaveActed = mayHaveActed, Duration = options.Clock.GetElapsedTime(begun) };
                 LogRetry(options.Log, method.FullName, e.Message, pause.TotalSeconds);
             }
             await Task.Delay(pause, options.Clock, cancellation);
@@ -107,6 +108,7 @@ internal sealed partial class RegistryConnection : IAsyncDisposable
         where TResponse : IMessage<TResponse>, new()
     {
         await pacer.WaitAsync(method.FullName, entity, cancellation);
+        var generation = options.Concurrency?.Generation ?? 0;
         var headers = new Metadata();
         if (options.Key is { } key)
             headers.Add("authorization", "Bearer " + key.Reveal());
@@ -123,6 +125,8 @@ internal sealed partial class RegistryConnection : IAsyncDisposable
             if (e.Origin == RpcFailureOrigin.Server)
                 answered = true;
             Heard(method.FullName, entity, perDevice, e.Headers, RegistryErrors.IsRateLimit(e));
+            if (e is { Origin: RpcFailureOrigin.Server, StatusCode: StatusCode.ResourceExhausted or StatusCode.Unavailable } or { Origin: RpcFailureOrigin.Transport, StatusCode: StatusCode.ResourceExhausted })
+                options.Concurrency?.Refused(generation);
             throw;
         }
     }

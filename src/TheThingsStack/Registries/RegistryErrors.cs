@@ -27,6 +27,7 @@ public static class RegistryErrors
             {
                 Attributes = new Dictionary<string, string>(failure.Attributes) { ["server"] = call.Target.ToString() },
                 Advice = Advice($"{details.Namespace}:{details.Name}", call),
+                NotAuthorised = IsRefusedCaller(call) || details is { Namespace: "pkg/auth", Name: "token" },
             };
         }
         return new Failure(string.Create(CultureInfo.InvariantCulture, $"The Things Stack at {call.Target}: {call.StatusCode}: {call.Detail}"))
@@ -34,6 +35,7 @@ public static class RegistryErrors
             Advice = call.StatusCode == StatusCode.Unimplemented
                 ? $"{call.Target} does not have {call.Method}: give the address of the right server, or of a cluster that has all of them"
                 : call.Advice,
+            NotAuthorised = IsRefusedCaller(call),
         };
     }
 
@@ -79,6 +81,8 @@ public static class RegistryErrors
             || name is "pkg/auth:token" or "pkg/identityserver/store:application_not_found",
         _ => false,
     };
+
+    private static bool IsRefusedCaller(RpcException call) => call.StatusCode is StatusCode.Unauthenticated or StatusCode.PermissionDenied;
 
     private static Failure FromDetails(ErrorDetails details, int depth)
     {

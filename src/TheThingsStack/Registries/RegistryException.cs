@@ -37,6 +37,9 @@ public sealed class RegistryException : FailureException
     /// <summary>Whether the server may have carried out the call all the same, in this or an earlier attempt.</summary>
     public bool MayHaveActed { get; init; }
 
+    /// <summary>Time from the first attempt to the failure.</summary>
+    public TimeSpan Duration { get; init; }
+
     /// <summary>Every other device would fail alike: no way to the server, or it does not accept the key or the application.</summary>
     public bool ConcernsAll => RegistryErrors.ConcernsAll(Cause, ErrorName);
 }

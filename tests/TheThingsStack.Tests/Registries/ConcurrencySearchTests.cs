@@ -57,7 +57,7 @@ public sealed class ConcurrencySearchTests
     }
 
     [Fact]
-    public void A_refusal_lowers_at_once_and_refusals_of_older_work_do_not_lower_again()
+    public void Refusals_lower_at_once_and_refusals_of_older_work_do_not_lower_again()
     {
         var search = new ConcurrencySearch();
         Work(search, [10, 20, 40, 80, 160, 320, 640, 1280], 5000);
@@ -75,10 +75,24 @@ public sealed class ConcurrencySearchTests
     {
         var search = new ConcurrencySearch();
 
-        for (var i = 0; i < 20; i++)
+        for (var i = 0; i < 100; i++)
             search.Refused(search.Generation);
 
         Assert.Equal(1, search.Limit);
+    }
+
+    [Fact]
+    public void A_refusal_now_and_then_does_not_lower()
+    {
+        var search = new ConcurrencySearch();
+
+        for (var i = 0; i < 100; i++)
+        {
+            Work(search, [10, 20, 40, 80, 160, 320, 640, 1280], 19);
+            search.Refused(search.Generation);
+        }
+
+        Assert.Equal(0, search.Generation);
     }
 
     [Fact]

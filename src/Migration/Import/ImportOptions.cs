@@ -1,0 +1,61 @@
+namespace Migration.Import;
+
+/// <summary>What to do with a device that the application has already.</summary>
+public enum ConflictWay
+{
+    /// <summary>That device fails; the others go on.</summary>
+    Fail,
+
+    /// <summary>It stays as it is.</summary>
+    Skip,
+
+    /// <summary>Its fields become those of the line; a session that it has got by joining there stays.</summary>
+    Update,
+
+    /// <summary>It is deleted on all servers and created anew.</summary>
+    Replace,
+}
+
+/// <summary>How an import goes.</summary>
+public sealed record ImportOptions
+{
+    /// <summary>Application that gets the devices, whatever their lines say.</summary>
+    public required string Application { get; init; }
+
+    /// <summary>Check everything against the target, change nothing. Default false.</summary>
+    public bool DryRun { get; init; }
+
+    /// <summary>Devices that are there already. A device that is there exactly as in its line is never a conflict. Default: they fail.</summary>
+    public ConflictWay OnConflict { get; init; }
+
+    /// <summary>
+    /// Remove what Network, Application and Join Server still hold under the ID of a device that the Identity Server does not know. Default
+    /// false: such a device fails.
+    /// </summary>
+    public bool PruneLeftovers { get; init; }
+
+    /// <summary>Stop at the first device that fails. Default false.</summary>
+    public bool FailFast { get; init; }
+
+    /// <summary>Only these device IDs; null for all.</summary>
+    public IReadOnlySet<string>? Only { get; init; }
+
+    /// <summary>Changes to ABP devices on the way.</summary>
+    public AbpAdjustments Abp { get; init; } = new();
+}
+
+/// <summary>Changes to ABP devices (facts/cli-surface.md section 8, step 20). By default their lines stay as they are.</summary>
+public sealed record AbpAdjustments
+{
+    /// <summary>RX1 delay in seconds, 1 to 15, that the devices were programmed for; null leaves it.</summary>
+    public int? Rx1Delay { get; init; }
+
+    /// <summary>Whether the devices may start their counters again at 0; null leaves it.</summary>
+    public bool? ResetsFCnt { get; init; }
+
+    /// <summary>Whether the devices count in 32 bits; null leaves it.</summary>
+    public bool? Supports32BitFCnt { get; init; }
+
+    /// <summary>The channels of the frequency plan are what the devices start with.</summary>
+    public bool FactoryPresetsFromPlan { get; init; }
+}

@@ -1,0 +1,200 @@
+using Google.Protobuf;
+using TheThingsStack.Api;
+using TheThingsStack.Errors;
+using TheThingsStack.FieldMasks;
+using TheThingsStack.Registries;
+
+namespace Migration.Import;
+
+/// <summary>What the four servers hold under the ID of a device; null where a server does not know it.</summary>
+internal sealed record FoundDevice(EndDevice? Identity, EndDevice? Join, EndDevice? Network, EndDevice? Application);
+
+/// <summary>What to do with a device, given what is there.</summary>
+internal abstract record Decision
+{
+    private Decision()
+    {
+    }
+
+    /// <summary>Nothing is in the way.</summary>
+    /// <param name="Notes">What to know.</param>
+    public sealed record Create(IReadOnlyList<Note> Notes) : Decision;
+
+    /// <summary>Leave what is there.</summary>
+    /// <param name="Code">Why.</param>
+    /// <param name="Text">Why, a sentence.</param>
+    public sealed record Skip(string Code, string Text) : Decision;
+
+    /// <summary>Make what is there like the line.</summary>
+    /// <param name="KeepsSession">The session there is newer and stays.</param>
+    /// <param name="Note">What to know.</param>
+    public sealed record Update(bool KeepsSession, Note? Note) : Decision;
+
+    /// <summary>Delete a device, then create.</summary>
+    public sealed record Replace(EndDeviceIdentifiers Old) : Decision;
+
+    /// <summary>It cannot be imported.</summary>
+    public sealed record Fail(Failure Failure) : Decision;
+}
+
+/// <summary>Looks at the target and decides. Changes nothing.</summary>
+internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, ImportOptions options)
+{
+    private static readonly string[] IdentityPaths =
+        [.. AllowedPaths.For(MaskedCall.IdentityServerGet).Where(static path => !path.Contains('.', StringComparison.Ordinal) && path != "ids").Order(StringComparer.Ordinal)];
+
+    private static readonly string[] JoinPaths = ["root_keys.app_key.key", "root_keys.nwk_key.key"];
+
+    private static readonly string[] NetworkPaths =
+    [
+        "frequency_plan_id", "lorawan_phy_version", "lorawan_version", "multicast", "supports_join", "session.dev_addr",
+        "session.last_f_cnt_up", "session.started_at", "session.keys.f_nwk_s_int_key.key",
+    ];
+
+    private static readonly string[] ApplicationPaths = ["session.dev_addr", "session.keys.app_s_key.key"];
+
+    /// <summary>Decides about a device that the target may or may not have: all four servers are asked.</summary>
+    public async Task<Decision> DecideAsync(PreparedDevice device, CancellationToken cancellation)
+    {
+        var identity = await cluster.Identity.FindAsync(NameOf(device.Ids), IdentityPaths, cancellation);
+        if (identity is not null)
+            return await DecideAsync(device, identity, cancellation);
+        if (device.Ids is { DevEui.Length: 8, JoinEui.Length: 8 } ids
+            && await cluster.Identity.FindByEuisAsync(ids.JoinEui, ids.DevEui, cancellation) is { } owner)
+        {
+            return EuisTaken(owner.DeviceId, owner.ApplicationIds?.ApplicationId ?? "");
+        }
+        var found = await FindAsync(device, null, cancellation);
+        var remains = Remains(found);
+        if (remains.Length == 0)
+            return new Decision.Create([]);
+        return options.PruneLeftovers
+            ? new Decision.Create([Pruned(remains)])
+            : new Decision.Fail(Leftover(remains));
+    }
+
+    /// <summary>Decides after the Identity Server has said that ID or EUIs are taken.</summary>
+    public async Task<Decision> DecideAsync(PreparedDevice device, RegistryException taken, CancellationToken cancellation)
+    {
+        var identity = await cluster.Identity.FindAsync(NameOf(device.Ids), IdentityPaths, cancellation);
+        if (identity is not null)
+            return await DecideAsync(device, identity, cancellation);
+        var attributes = taken.Failure.Attributes;
+        return attributes.TryGetValue("device_id", out var id) && attributes.TryGetValue("application_id", out var application)
+            ? EuisTaken(id, application)
+            : new Decision.Fail(taken.Failure);
+    }
+
+    public static Failure Leftover(string servers) =>
+        Failure.Named("import", "leftover", $"the {servers} has remains of a device of this ID that the Identity Server does not know") with
+        {
+            Advice = "import the device again with --prune-leftovers: it removes them first",
+        };
+
+    public static Note Pruned(string servers) => new("leftovers_pruned", $"remains of a former device of this ID are removed from the {servers}");
+
+    private static EndDeviceIdentifiers NameOf(EndDeviceIdentifiers ids) => new() { ApplicationIds = ids.ApplicationIds, DeviceId = ids.DeviceId };
+
+    private async Task<Decision> DecideAsync(PreparedDevice device, EndDevice identity, CancellationToken cancellation)
+    {
+        if (identity.Ids.DevEui != device.Ids.DevEui || identity.Ids.JoinEui != device.Ids.JoinEui)
+        {
+            return new Decision.Fail(Failure.Named("import", "id_taken", $"the application has another device of the ID `{device.Ids.DeviceId}`, with JoinEUI {Hex(identity.Ids.JoinEui)} and DevEUI {Hex(identity.Ids.DevEui)}") with
+            {
+                Advice = "give the device another ID in the file (an export with --dev-id-prefix does), or delete the other one in the Console",
+            });
+        }
+        var found = await FindAsync(device, identity, cancellation);
+        var complete = found is { Network: not null, Application: not null } && (device.Join is null || found.Join is not null);
+        if (!complete)
+        {
+            if (Mask(device.Identity.Paths, MaskedCall.IdentityServerGet).Differences(device.Identity.Device, identity).Any() && options.OnConflict is ConflictWay.Fail or ConflictWay.Skip)
+                return new Decision.Fail(Exists("is registered there only in part, and not by an import of this line"));
+            return new Decision.Update(KeepsSession: false, new Note("half_created_completed", "an earlier run had created it in part; it was completed"));
+        }
+        var joined = Joined(device, found);
+        if (IsSame(device, found))
+        {
+            return joined
+                ? new Decision.Skip("already_there_and_joined", "the target has it, and it has joined there")
+                : new Decision.Skip("already_there", "the target has it exactly so");
+        }
+        return options.OnConflict switch
+        {
+            ConflictWay.Skip => new Decision.Skip("exists", "the application has it already, with other fields"),
+            ConflictWay.Update when found.Network!.SupportsJoin != device.Network.Device.SupportsJoin || found.Network.Multicast != device.Network.Device.Multicast =>
+                new Decision.Fail(Exists("is there with another activation mode, which cannot be changed") with { Advice = "import it with --on-conflict replace" }),
+            ConflictWay.Update => new Decision.Update(joined || IsAhead(device, found), joined ? new Note("session_kept", "it has joined at the target since: the session there was kept") : null),
+            ConflictWay.Replace => new Decision.Replace(identity.Ids),
+            _ => new Decision.Fail(Exists("is there already, with other fields or keys" + (facts.MayReadKeys ? "" : " (the API key may not read keys, so they were not compared)"))),
+        };
+    }
+
+    private Decision EuisTaken(string id, string application)
+    {
+        if (application == options.Application && options.OnConflict == ConflictWay.Replace)
+            return new Decision.Replace(new EndDeviceIdentifiers { DeviceId = id, ApplicationIds = new ApplicationIdentifiers { ApplicationId = application } });
+        var own = application == options.Application;
+        return new Decision.Fail(Failure.Named("import", "euis_taken", $"JoinEUI and DevEUI belong to device `{id}` of application `{application}`") with
+        {
+            Attributes = new Dictionary<string, string> { ["application_id"] = application, ["device_id"] = id },
+            Advice = own
+                ? "it is the same device under another ID: import it with --on-conflict replace, or leave it out"
+                : "delete it there first; ask its owner when it is not yours",
+        });
+    }
+
+    private async Task<FoundDevice> FindAsync(PreparedDevice device, EndDevice? identity, CancellationToken cancellation)
+    {
+        var ids = NameOf(device.Ids);
+        var network = cluster.Network.FindAsync(ids, Readable(NetworkPaths), cancellation);
+        var application = cluster.Application.FindAsync(ids, Readable(ApplicationPaths), cancellation);
+        var join = device.Join is null ? Task.FromResult<EndDevice?>(null) : cluster.Join.FindAsync(device.Ids, Readable(JoinPaths), cancellation);
+        await Task.WhenAll(network, application, join);
+        return new FoundDevice(identity, await join, await network, await application);
+    }
+
+    private IEnumerable<string> Readable(string[] paths) => facts.MayReadKeys ? paths : paths.Where(static path => !path.EndsWith(".key", StringComparison.Ordinal));
+
+    private static string Remains(FoundDevice found) => string.Join(
+        " and the ",
+        new[] { (found.Join, "Join Server"), (found.Network, "Network Server"), (found.Application, "Application Server") }.Where(server => server.Item1 is not null).Select(server => server.Item2));
+
+    /// <summary>The same keys and versions: nothing that this import could bring is missing. Counters and names do not matter.</summary>
+    private bool IsSame(PreparedDevice device, FoundDevice found)
+    {
+        if (!facts.MayReadKeys)
+            return false;
+        if (device.Join is { } join && Mask(JoinPaths, MaskedCall.JoinServerGet).Differences(join.Device, found.Join!).Any())
+            return false;
+        if (Mask(["frequency_plan_id", "lorawan_phy_version", "lorawan_version", "multicast", "supports_join"], MaskedCall.NetworkServerGet).Differences(device.Network.Device, found.Network!).Any())
+            return false;
+        return Joined(device, found)
+            || (SameSession(device, found) && Mask(ApplicationPaths, MaskedCall.ApplicationServerGet).Differences(device.Application.Device, found.Application!) is var differences && !differences.Any());
+    }
+
+    private static bool SameSession(PreparedDevice device, FoundDevice found)
+    {
+        var (ours, theirs) = (device.Network.Device.Session, found.Network!.Session);
+        return (ours?.DevAddr ?? ByteString.Empty) == (theirs?.DevAddr ?? ByteString.Empty)
+            && (ours?.Keys?.FNwkSIntKey?.Key ?? ByteString.Empty) == (theirs?.Keys?.FNwkSIntKey?.Key ?? ByteString.Empty);
+    }
+
+    /// <summary>A device that joins has a session that the line does not have: it has joined at the target.</summary>
+    private static bool Joined(PreparedDevice device, FoundDevice found) =>
+        device.Join is not null && found.Network?.Session is { DevAddr.Length: > 0 } && !SameSession(device, found);
+
+    /// <summary>The same session, in which the target has heard more than the line knows.</summary>
+    private static bool IsAhead(PreparedDevice device, FoundDevice found) =>
+        SameSession(device, found) && found.Network!.Session is { } theirs && theirs.LastFCntUp > (device.Network.Device.Session?.LastFCntUp ?? 0);
+
+    private static MessageMask Mask(IEnumerable<string> paths, MaskedCall call) =>
+        MessageMask.Create(EndDevice.Descriptor, paths.Where(AllowedPaths.For(call).Contains));
+
+    private static Failure Exists(string how) => Failure.Named("import", "exists", $"the device {how}") with
+    {
+        Advice = "--on-conflict says what to do: skip leaves it, update changes it, replace deletes it and creates it anew",
+    };
+
+    private static string Hex(ByteString eui) => eui.IsEmpty ? "none" : Convert.ToHexString(eui.Span);
+}
