@@ -40,6 +40,7 @@ public static class CommandTree
         children.Add(JournalCommand.Create());
         children.Add(AddMacStateCommand.Create());
         children.Add(CheckCommand.Create());
+        children.Add(Imports.ImportCommand.Create());
         children.Add(FrequencyPlansCommand.Create());
         children.Add(HelpCommand.Create());
         children.Add(CompletionCommand.Create());

@@ -36,6 +36,24 @@ internal static class NextCommand
         }
     }
 
+    /// <summary>The command line that ran, to be typed again.</summary>
+    public static string Again(Invocation invocation, bool withoutDryRun = false) =>
+        Again(invocation.Command, invocation.Environment.Arguments, keepDryRun: !withoutDryRun);
+
+    /// <summary>The command that looks whether devices that were imported have arrived.</summary>
+    public static string Verify(Invocation invocation)
+    {
+        var line = $"{invocation.Command.Root.Name} verify";
+        foreach (var file in invocation.Arguments)
+            line += " " + Shell(file);
+        foreach (var name in (ReadOnlySpan<string>)["application-id", "default-grpc-address"])
+        {
+            if (invocation.Flags.TextOrNull(name) is { } value)
+                line += $" --{name} {Shell(value)}";
+        }
+        return line;
+    }
+
     /// <summary>The command line, with devices in place of its arguments when they are given.</summary>
     private static string Again(Command command, IReadOnlyList<string> words, bool keepDryRun, IReadOnlyList<string>? devices = null)
     {

@@ -58,7 +58,8 @@ internal static class SummaryPrinter
     private static void Count(TextWriter error, string what, int count, string remark) =>
         error.Write($"  {what,-12}{count.ToString(CultureInfo.InvariantCulture),7}{(remark.Length == 0 ? "" : "  " + remark)}\n");
 
-    private static void Reasons(TextWriter error, string title, IEnumerable<ReasonCount> reasons, int listed)
+    /// <summary>Prints reasons with their counts and the devices; nothing when there are none.</summary>
+    public static void Reasons(TextWriter error, string title, IEnumerable<ReasonCount> reasons, int listed)
     {
         var first = true;
         foreach (var reason in reasons)

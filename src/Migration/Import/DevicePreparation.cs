@@ -114,7 +114,7 @@ internal sealed class DevicePreparation(ImportOptions options, TargetFacts facts
 #pragma warning disable CS0612 // Deprecated fields of old exports: with them the parameters cannot go whole.
             parameters.AdrAckLimit = 0;
             parameters.AdrAckDelay = 0;
-            parameters.PingSlotDataRateIndex = DataRateIndex._0;
+            parameters.PingSlotDataRateIndex = DataRateIndex.DataRate0;
 #pragma warning restore CS0612
         }
 

@@ -96,7 +96,7 @@ public sealed class AdaptiveConcurrency
             search?.Refused(begunIn);
     }
 
-    private Turn NewTurn() => new(this);
+    private Turn NewTurn() => new(this, search?.Generation ?? 0);
 
     private void Leave(bool done)
     {
@@ -120,13 +120,21 @@ public sealed class AdaptiveConcurrency
     public sealed class Turn : IDisposable
     {
         private readonly AdaptiveConcurrency owner;
+        private readonly long generation;
         private bool done;
         private int left;
 
-        internal Turn(AdaptiveConcurrency owner) => this.owner = owner;
+        internal Turn(AdaptiveConcurrency owner, long generation)
+        {
+            this.owner = owner;
+            this.generation = generation;
+        }
 
         /// <summary>The work was done: it counts for the rate.</summary>
         public void Done() => done = true;
+
+        /// <summary>The server refused the work for its load: when that happens often, less will be under way.</summary>
+        public void Refused() => owner.Refused(generation);
 
         /// <summary>Gives the turn back.</summary>
         public void Dispose()

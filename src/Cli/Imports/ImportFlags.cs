@@ -1,0 +1,72 @@
+using System.Globalization;
+using Cli.CommandLine;
+using Migration.Import;
+using TheThingsStack.Registries;
+
+namespace Cli.Imports;
+
+/// <summary>The flags that say how an import goes.</summary>
+internal static class ImportFlags
+{
+    public const string OnConflict = "on-conflict";
+    public const string PruneLeftovers = "prune-leftovers";
+    private const string Concurrency = "concurrency";
+    private const string Rx1Delay = "rx1-delay";
+    private const string ResetsFCnt = "resets-f-cnt";
+    private const string Supports32BitFCnt = "supports-32-bit-f-cnt";
+    private const string FactoryPresets = "factory-presets";
+
+    private const int MostConcurrency = 512;
+
+    /// <summary>Makes the flags.</summary>
+    /// <param name="prefix">Put before each name.</param>
+    public static IReadOnlyList<Flag> All(string prefix) =>
+    [
+        new(prefix + OnConflict, FlagKind.Text, "a device that the application has already: fail, skip, update or replace") { Default = "fail", Words = ["fail", "skip", "update", "replace"], Addition = true },
+        new(prefix + PruneLeftovers, FlagKind.Switch, "remove remains on Network, Application and Join Server of devices that the Identity Server does not know") { Addition = true },
+        new(prefix + Concurrency, FlagKind.Text, "devices under way at a time; without it the tool finds what the servers do best with") { Addition = true },
+        new(prefix + Rx1Delay, FlagKind.Text, "RX1 delay in seconds that ABP devices were programmed for") { Addition = true },
+        new(prefix + ResetsFCnt, FlagKind.Switch, "ABP devices may start their counters again at 0") { Addition = true },
+        new(prefix + Supports32BitFCnt, FlagKind.Switch, "ABP devices count in 32 bits; =false: in 16") { Addition = true },
+        new(prefix + FactoryPresets, FlagKind.Switch, "ABP devices start with the channels of the frequency plan") { Addition = true },
+    ];
+
+    /// <summary>Reads the flags.</summary>
+    /// <exception cref="UsageException">A value is not one.</exception>
+    public static ImportOptions Read(FlagValues flags, string prefix, string application) => new()
+    {
+        Application = application,
+        OnConflict = flags.Text(prefix + OnConflict) switch
+        {
+            "fail" or "" => ConflictWay.Fail,
+            "skip" => ConflictWay.Skip,
+            "update" => ConflictWay.Update,
+            "replace" => ConflictWay.Replace,
+            var other => throw new UsageException($"--{prefix}{OnConflict} is {Quote.Double(other)}; it is fail, skip, update or replace"),
+        },
+        PruneLeftovers = flags.IsOn(prefix + PruneLeftovers),
+        Abp = new AbpAdjustments
+        {
+            Rx1Delay = Number(flags, prefix + Rx1Delay, 15),
+            ResetsFCnt = Given(flags, prefix + ResetsFCnt),
+            Supports32BitFCnt = Given(flags, prefix + Supports32BitFCnt),
+            FactoryPresetsFromPlan = flags.IsOn(prefix + FactoryPresets),
+        },
+    };
+
+    /// <summary>How many devices may be under way.</summary>
+    /// <exception cref="UsageException">The value is not a number.</exception>
+    public static AdaptiveConcurrency ReadConcurrency(FlagValues flags, string prefix, TimeProvider clock) =>
+        Number(flags, prefix + Concurrency, MostConcurrency) is { } number ? AdaptiveConcurrency.Fixed(clock, number) : AdaptiveConcurrency.Adaptive(clock);
+
+    private static bool? Given(FlagValues flags, string name) => flags.Origin(name) == FlagOrigin.Default ? null : flags.IsOn(name);
+
+    private static int? Number(FlagValues flags, string name, int most)
+    {
+        if (flags.TextOrNull(name) is not { } text)
+            return null;
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= most
+            ? number
+            : throw new UsageException($"--{name} is {Quote.Double(text)}; it is a number from 1 to {most.ToString(CultureInfo.InvariantCulture)}");
+    }
+}

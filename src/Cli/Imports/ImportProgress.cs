@@ -1,0 +1,131 @@
+using Cli.CommandLine;
+using Cli.Journals;
+using Cli.Output;
+using Migration.Import;
+using TheThingsStack.Errors;
+
+namespace Cli.Imports;
+
+/// <summary>
+/// Tells how an import goes: each failed device at once, and how far the run is; with <c>--output json</c> each device as a line on standard
+/// output; with <c>--rejects FILE</c> each failed one as a line of that file.
+/// </summary>
+internal sealed class ImportProgress(CliEnvironment environment, StatusWriter status, bool json, Stream? rejects) : IProgress<ImportedDevice>, IAsyncDisposable
+{
+    public const string Rejects = "rejects";
+
+    private static readonly TimeSpan OnTerminal = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Elsewhere = TimeSpan.FromSeconds(30);
+
+    private readonly long _start = environment.Clock.GetTimestamp();
+    private readonly Dictionary<string, int> _detailed = [];
+    private TimeSpan _shown = TimeSpan.Zero;
+    private int _done;
+    private int _failed;
+
+    public static Flag RejectsFlag { get; } = new(Rejects, FlagKind.Text, "File that gets one JSON line for each device that was not imported, with the reason and what to do") { Addition = true };
+
+    /// <summary>Opens the file of rejects when one is named.</summary>
+    /// <exception cref="FailureException">It cannot be written.</exception>
+    public static Stream? OpenRejects(Invocation invocation)
+    {
+        if (invocation.Flags.TextOrNull(Rejects) is not { } path)
+            return null;
+        try
+        {
+            return invocation.Environment.CreateFile(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new FailureException(new Failure($"create {path}: {SystemReason.Of(e)}") { Advice = $"The path comes from --{Rejects}." }, e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Report(ImportedDevice value)
+    {
+        _done++;
+        if (value.Failure is { } failure)
+        {
+            _failed++;
+            Print(value, failure);
+            if (rejects is not null)
+            {
+                rejects.Write(JsonOutput.Object(writer => Write(writer, value)));
+                rejects.Write("\n"u8);
+                rejects.Flush();
+            }
+        }
+        if (json)
+            JsonOutput.WriteLine(environment, writer => Write(writer, value));
+        Show();
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => rejects?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    private static void Write(System.Text.Json.Utf8JsonWriter writer, ImportedDevice device)
+    {
+        writer.WriteString("device_id"u8, device.DeviceId);
+        if (device.Line > 0)
+            writer.WriteNumber("line"u8, device.Line);
+        writer.WriteString("result"u8, device.Result switch
+        {
+            ImportResult.Imported => "imported",
+            ImportResult.Updated => "updated",
+            ImportResult.Skipped => "skipped",
+            _ => "failed",
+        });
+        if (device.SkippedFor is not null)
+            writer.WriteString("code"u8, device.SkippedFor);
+        if (device.Failure is { } failure)
+        {
+            writer.WriteString("code"u8, failure.Name ?? "failed");
+            writer.WriteString("reason"u8, failure.Message);
+            if (failure.Advice is not null)
+                writer.WriteString("what_to_do"u8, failure.Advice);
+        }
+        if (device.Notes.Count == 0 || device.Failure is not null)
+            return;
+        writer.WriteStartArray("notes"u8);
+        foreach (var note in device.Notes)
+            writer.WriteStringValue(note.Code);
+        writer.WriteEndArray();
+    }
+
+    private void Print(ImportedDevice device, Failure failure)
+    {
+        var code = failure.Name ?? failure.Message;
+        var seen = _detailed.GetValueOrDefault(code);
+        _detailed[code] = seen + 1;
+        status.Write(error =>
+        {
+            if (seen < ExportProgress.DetailedPerReason)
+            {
+                FailurePrinter.Write(error, Failure.Named("import", "device", $"import device `{device.DeviceId}`") with
+                {
+                    Attributes = new Dictionary<string, string> { ["device_id"] = device.DeviceId },
+                    Cause = failure,
+                    Advice = failure.Advice,
+                });
+            }
+            else
+            {
+                error.Write($"Error: device `{FailurePrinter.OneLine(device.DeviceId)}`: {FailurePrinter.OneLine(failure.ToString())}\n");
+            }
+        });
+    }
+
+    private void Show()
+    {
+        var now = environment.Clock.GetElapsedTime(_start);
+        if (now - _shown < (status.IsTerminal ? OnTerminal : Elsewhere))
+            return;
+        _shown = now;
+        var text = ExportProgress.Describe(_done, null, _failed, now);
+        if (status.IsTerminal)
+            status.ShowStatus(text);
+        else
+            status.WriteLine(text);
+    }
+}
