@@ -5,7 +5,6 @@ using Sandbox.Grpc;
 using Sandbox.TheThingsStack;
 using TheThingsStack.FrequencyPlans;
 using TheThingsStack.Registries;
-using Xunit;
 
 namespace Migration.Tests.Import;
 
@@ -34,7 +33,7 @@ public sealed class ImporterTests
     {
         await using var cluster = await TtsCluster.StartAsync();
         var key = cluster.AddApplication(Application);
-        cluster.Faults.Add("AsEndDeviceRegistry/Set", new Fault.Fail(GrpcCode.Internal, "broken"), item: "dev-2");
+        cluster.Faults.Add("/ttn.lorawan.v3.AsEndDeviceRegistry/Set", new Fault.Fail(GrpcCode.Internal, "broken"), item: "dev-2");
 
         var summary = await RunAsync(cluster, key, Otaa(1), Otaa(2), Otaa(3));
 
@@ -61,11 +60,12 @@ public sealed class ImporterTests
     {
         await using var cluster = await TtsCluster.StartAsync();
         var key = cluster.AddApplication(Application);
-        cluster.Faults.Add("EndDeviceRegistry/Create", new Fault.Fail(GrpcCode.Unavailable, "gone", Apply: true), to: 1);
+        cluster.Faults.Add("/ttn.lorawan.v3.EndDeviceRegistry/Create", new Fault.Fail(GrpcCode.Unavailable, "gone", Apply: true), to: 1);
 
         var summary = await RunAsync(cluster, key, Otaa(1));
 
         Assert.Equal((1, 0), (summary.Imported, summary.Failed));
+        Assert.Equal(2, cluster.Requests.All.Count(call => call.Method.EndsWith(".EndDeviceRegistry/Create", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -102,8 +102,8 @@ public sealed class ImporterTests
     }
 
     private static string Otaa(int number, string? id = null) =>
-        $$"""{"ids":{"device_id":"{{id ?? $"dev-{number}"}}","dev_eui":"70B3D57ED00000{{number:X2}}","join_eui":"70B3D57ED0000000"},"lorawan_version":"MAC_V1_0_3","lorawan_phy_version":"PHY_V1_0_3_REV_A","frequency_plan_id":"EU_863_870_TTN","supports_join":true,"root_keys":{"app_key":{"key":"A1A2A3A4A5A6A7A8A9AAABACADAEAFA0"}}}""";
+        $$$$"""{"ids":{"device_id":"{{{{id ?? $"dev-{number}"}}}}","dev_eui":"70B3D57ED00000{{{{number:X2}}}}","join_eui":"70B3D57ED0000000"},"lorawan_version":"MAC_V1_0_3","lorawan_phy_version":"PHY_V1_0_3_REV_A","frequency_plan_id":"EU_863_870_TTN","supports_join":true,"root_keys":{"app_key":{"key":"A1A2A3A4A5A6A7A8A9AAABACADAEAFA0"}}}""";
 
     private static string Abp(int number) =>
-        $$$"""{"ids":{"device_id":"dev-{{{number}}}","dev_eui":"70B3D57ED00000{{{number:X2}}}"},"lorawan_version":"MAC_V1_0_2","lorawan_phy_version":"PHY_V1_0_2_REV_B","frequency_plan_id":"EU_863_870_TTN","session":{"dev_addr":"26011F01","keys":{"f_nwk_s_int_key":{"key":"101112131415161718191A1B1C1D1E1F"},"app_s_key":{"key":"707172737475767778797A7B7C7D7E7F"}},"last_f_cnt_up":42}}""";
+        $$$$"""{"ids":{"device_id":"dev-{{{{number}}}}","dev_eui":"70B3D57ED00000{{{{number:X2}}}}"},"lorawan_version":"MAC_V1_0_2","lorawan_phy_version":"PHY_V1_0_2_REV_B","frequency_plan_id":"EU_863_870_TTN","session":{"dev_addr":"26011F01","keys":{"f_nwk_s_int_key":{"key":"101112131415161718191A1B1C1D1E1F"},"app_s_key":{"key":"707172737475767778797A7B7C7D7E7F"}},"last_f_cnt_up":42}}""";
 }
