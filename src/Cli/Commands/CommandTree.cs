@@ -42,6 +42,7 @@ public static class CommandTree
         children.Add(CheckCommand.Create());
         children.Add(Imports.ImportCommand.Create());
         children.Add(FrequencyPlansCommand.Create());
+        children.Add(Verify.VerifyCommand.Create());
         children.Add(HelpCommand.Create());
         children.Add(CompletionCommand.Create());
         children.Add(CompletionCommand.CreateProtocol("__complete", withDescriptions: true));

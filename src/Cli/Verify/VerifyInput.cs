@@ -1,0 +1,72 @@
+using System.Runtime.CompilerServices;
+using Migration.Journal;
+using Migration.Verify;
+using TheThingsStack.Api;
+using TheThingsStack.Errors;
+using TheThingsStack.Json;
+
+namespace Cli.Verify;
+
+/// <summary>The devices to verify, streamed.</summary>
+/// <param name="application">Application at the target; null: the one that journal or lines name.</param>
+internal sealed class VerifyInput(string? application)
+{
+    private readonly SortedSet<string> applications = new(StringComparer.Ordinal);
+
+    /// <summary>Devices of a journal that are not on the other side, and need not be, by the reason.</summary>
+    public SortedDictionary<string, long> LeftOut { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The applications met, for people.</summary>
+    public string Applications => applications.Count > 0 ? string.Join(", ", applications) : application ?? "no application";
+
+    /// <summary>The devices of a file.</summary>
+    /// <exception cref="TtsJsonException">The file is not JSON at some place; the devices before it were given.</exception>
+    public async IAsyncEnumerable<SentDevice> FileAsync(Stream stream, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await foreach (var line in new DeviceJsonReader(stream).ReadAsync(cancellation))
+            yield return Sent(line.Index, line.Line, line.Device, line.Problem, null, application);
+    }
+
+    /// <summary>The devices of a journal that have a line, in its order.</summary>
+    public async IAsyncEnumerable<SentDevice> JournalAsync(JournalReader journal, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var index = 0L;
+        await foreach (var entry in journal.ReadAllAsync(cancellation))
+        {
+            if (entry.SourceSide == SourceSide.Restored || entry.Line is not { } text)
+            {
+                var reason = entry.SourceSide == SourceSide.Restored ? "put back at the source" : "not exported";
+                LeftOut[reason] = LeftOut.GetValueOrDefault(reason) + 1;
+                continue;
+            }
+            EndDevice? device = null;
+            TtsJsonException? problem = null;
+            try
+            {
+                device = TtsJson.Read<EndDevice>(text.Span);
+            }
+            catch (TtsJsonException e)
+            {
+                problem = e;
+            }
+            var imported = journal.History(entry.Device).LastOrDefault(static step => step.State == DeviceState.Imported);
+            yield return Sent(index++, 0, device, problem, entry.Device, application ?? imported?.Detail) with { ImportedAt = imported?.Time };
+        }
+    }
+
+    private SentDevice Sent(long index, long line, EndDevice? device, TtsJsonException? problem, JournalDeviceId? journal, string? target)
+    {
+        if (device is not null)
+        {
+            device.Ids ??= new EndDeviceIdentifiers();
+            if (target is not null)
+                device.Ids.ApplicationIds = new ApplicationIdentifiers { ApplicationId = target };
+            applications.Add(device.Ids.ApplicationIds?.ApplicationId ?? "");
+        }
+        var failure = problem is not null ? new Failure(problem.Message)
+            : device!.Ids.DeviceId.Length == 0 ? new Failure("the device has no ID")
+            : device.Ids.ApplicationIds is not { ApplicationId.Length: > 0 } ? new Failure("neither the device nor --application-id names an application")
+            : null;
+        return new SentDevice(index, line, device, failure) { Journal = journal };
+    }
+}
