@@ -105,7 +105,7 @@ internal static class VerifyCommand
         }
         catch (FailureException e)
         {
-            stopped = e.Failure;
+            stopped = Verifier.IsRefused(e) ? e.Failure with { NotAuthorised = true } : e.Failure;
         }
         status.ClearStatus();
         output.Flush();

@@ -140,6 +140,14 @@ public sealed class Verifier(ITargetDevices target, VerifyOptions options)
         }
     }
 
+    /// <summary>Whether the cluster does not accept the key for what was asked.</summary>
+    public static bool IsRefused(FailureException failure)
+    {
+        ArgumentNullException.ThrowIfNull(failure);
+        return failure.Failure.NotAuthorised
+            || failure is RegistryException { Cause.Origin: Rpc.RpcFailureOrigin.Server, StatusCode: Rpc.StatusCode.Unauthenticated or Rpc.StatusCode.PermissionDenied };
+    }
+
     private static async IAsyncEnumerable<List<SentDevice>> Batches(IAsyncEnumerable<SentDevice> devices, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var batch = new List<SentDevice>(DeviceRegistry.BatchSize);

@@ -44,7 +44,7 @@ internal sealed record Watch(ITargetDevices Target, VerifyOptions Options, List<
             {
                 await RoundAsync(totals, round % RoundsBetweenFullLooks == 0 || wait < pause, settled, cancellation);
             }
-            catch (FailureException e) when (!NotAuthorised(e.Failure))
+            catch (FailureException e) when (!Verifier.IsRefused(e))
             {
                 // A network that is away for an hour must not end a watch of a day.
                 trouble = e.Failure;
@@ -54,8 +54,6 @@ internal sealed record Watch(ITargetDevices Target, VerifyOptions Options, List<
             pause = pause < polite ? polite : pause;
         }
     }
-
-    private static bool NotAuthorised(Failure failure) => failure.NotAuthorised || (failure.Cause is { } cause && NotAuthorised(cause));
 
     private async Task RoundAsync(Dictionary<string, int> totals, bool askAll, Func<WaitingDevice, ValueTask> settled, CancellationToken cancellation)
     {

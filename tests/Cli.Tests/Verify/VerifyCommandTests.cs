@@ -10,7 +10,7 @@ using TheThingsStack.Json;
 namespace Cli.Tests.Verify;
 
 /// <summary><c>verify</c> from outside, against the emulated cluster.</summary>
-public sealed class VerifyCommandTests : IAsyncLifetime
+public sealed class VerifyCommandTests : IAsyncLifetime, IDisposable
 {
     private const string App = "my-app";
 
@@ -24,11 +24,9 @@ public sealed class VerifyCommandTests : IAsyncLifetime
         key = cluster.AddApplication(App);
     }
 
-    public async Task DisposeAsync()
-    {
-        await cluster.DisposeAsync();
-        folder.Dispose();
-    }
+    public async Task DisposeAsync() => await cluster.DisposeAsync();
+
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public async Task Devices_that_have_joined_are_done_and_the_others_are_listed_with_what_to_do()
@@ -120,7 +118,7 @@ public sealed class VerifyCommandTests : IAsyncLifetime
         await cluster.StopAsync();
         var away = await RunAsync([Device(1)]);
 
-        Assert.Equal((4, 1), (refused.ExitCode, away.ExitCode));
+        Assert.True((refused.ExitCode, away.ExitCode) == (4, 1), refused.Error + away.Error);
         Assert.Contains(cluster.Address, away.Error, StringComparison.Ordinal);
     }
 
