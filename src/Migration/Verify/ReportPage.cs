@@ -25,7 +25,7 @@ public static class ReportPage
         ArgumentNullException.ThrowIfNull(output);
         ArgumentNullException.ThrowIfNull(subject);
         ArgumentNullException.ThrowIfNull(tally);
-                output.Write($"""
+        output.Write($"""
             <!doctype html>
             <html lang="en">
             <head>
