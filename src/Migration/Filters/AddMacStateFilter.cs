@@ -68,7 +68,7 @@ public sealed class AddMacStateFilter(IFrequencyPlanStore plans, MACSettings? ne
         ArgumentNullException.ThrowIfNull(output);
         ArgumentNullException.ThrowIfNull(report);
         var counts = new long[5];
-        await foreach (var batch in DeviceBatches.WorkAsync(input, keepRaw: true, lines => WorkAsync(lines, cancellation), cancellation))
+        await foreach (var batch in DeviceBatches.WorkAsync(input, keepRaw: true, validate: false, lines => WorkAsync(lines, cancellation), cancellation))
         {
             await output.WriteAsync(batch.Lines.WrittenMemory, cancellation);
             batch.Problems.ForEach(report);

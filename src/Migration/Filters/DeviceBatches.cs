@@ -19,8 +19,8 @@ internal static class DeviceBatches
     private const int InHand = 4;
 
     /// <exception cref="TtsJsonException">The file is not JSON at that place; the results of all devices before were given.</exception>
-    public static IAsyncEnumerable<T> WorkAsync<T>(Stream input, bool keepRaw, Func<IReadOnlyList<DeviceLine>, Task<T>> work, CancellationToken cancellation) =>
-        ReadAsync(new DeviceJsonReader(input, keepRaw), cancellation)
+    public static IAsyncEnumerable<T> WorkAsync<T>(Stream input, bool keepRaw, bool validate, Func<IReadOnlyList<DeviceLine>, Task<T>> work, CancellationToken cancellation) =>
+        ReadAsync(new DeviceJsonReader(input, keepRaw, validate), cancellation)
             .InOrderAsync(InHand, (batch, stop) => Task.Run(() => work(batch), stop), cancellation);
 
     private static async IAsyncEnumerable<IReadOnlyList<DeviceLine>> ReadAsync(DeviceJsonReader reader, [EnumeratorCancellation] CancellationToken cancellation)

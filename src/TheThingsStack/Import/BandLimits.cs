@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Collections.Immutable;
 using LoRaWan;
 using LoRaWan.Regional;
 
@@ -62,8 +63,28 @@ internal static class BandLimits
     public static bool Allows(Band band, FrequencyPlan plan, ulong frequency)
     {
         if (band.CFListType == CFListType.ChannelMasks)
-            return band.UplinkChannels.Any(channel => channel.Frequency.Hertz == frequency);
-        return Ranges[band.Id].Any(range => range.Min <= frequency && frequency <= range.Max)
-            || plan.SubBands.Any(range => range.MinFrequency.Hertz <= frequency && frequency <= range.MaxFrequency.Hertz);
+            return Has(band.UplinkChannels, frequency);
+        foreach (var (min, max) in Ranges[band.Id])
+        {
+            if (min <= frequency && frequency <= max)
+                return true;
+        }
+        foreach (var range in plan.SubBands)
+        {
+            if (range.MinFrequency.Hertz <= frequency && frequency <= range.MaxFrequency.Hertz)
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>Whether one of the channels lies there.</summary>
+    public static bool Has(ImmutableArray<Channel> channels, ulong frequency)
+    {
+        foreach (var channel in channels)
+        {
+            if (channel.Frequency.Hertz == frequency)
+                return true;
+        }
+        return false;
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Google.Protobuf;
 using LoRaWan.Regional;
 using TheThingsStack.Api;
@@ -6,7 +7,7 @@ using TheThingsStack.Errors;
 namespace TheThingsStack.Import;
 
 /// <summary>One device under the rules: what they ask again and again, and where they report.</summary>
-internal sealed class ImportCheck(EndDevice device, FrequencyPlan? plan, Band? band, Failure? planFailure, ImportWay way, List<ImportFinding> findings)
+internal sealed class ImportCheck(EndDevice device, FrequencyPlan? plan, Band? band, Failure? planFailure, ImportWay way, bool isValid)
 {
     private static readonly MACSettings NoSettings = new();
 
@@ -22,30 +23,17 @@ internal sealed class ImportCheck(EndDevice device, FrequencyPlan? plan, Band? b
     public Failure? PlanFailure { get; } = planFailure;
 
     public ImportWay Way { get; } = way;
+
+    /// <summary>Whether it is known that the device keeps all field rules.</summary>
+    public bool IsValid { get; } = isValid;
+
+    /// <summary>What was reported; null when nothing was.</summary>
+    public List<ImportFinding>? Findings { get; private set; }
     public MACSettings Settings { get; } = device.MacSettings ?? NoSettings;
     public bool Otaa => Device.SupportsJoin;
 
     /// <summary>The parameters that the device brings, each with its path.</summary>
-    public IEnumerable<(string Path, MACParameters Parameters)> Parameters
-    {
-        get
-        {
-            if (Device.MacState is { } state)
-            {
-                if (state.CurrentParameters is { } current)
-                    yield return ("mac_state.current_parameters", current);
-                if (state.DesiredParameters is { } desired)
-                    yield return ("mac_state.desired_parameters", desired);
-            }
-            if (Device.PendingMacState is { } pending)
-            {
-                if (pending.CurrentParameters is { } current)
-                    yield return ("pending_mac_state.current_parameters", current);
-                if (pending.DesiredParameters is { } desired)
-                    yield return ("pending_mac_state.desired_parameters", desired);
-            }
-        }
-    }
+    public DeviceParameters[] Parameters { get; } = ParametersOf(device, way);
 
     /// <summary>The MAC version that decides about keys: that of the MAC state, else the device's.</summary>
     public MACVersion KeyVersion => Device.MacState is { LorawanVersion: not MACVersion.MacUnknown } state ? state.LorawanVersion : Device.LorawanVersion;
@@ -56,7 +44,7 @@ internal sealed class ImportCheck(EndDevice device, FrequencyPlan? plan, Band? b
         && (path.StartsWith("mac_state.current_parameters.", StringComparison.Ordinal) || path.StartsWith("mac_state.desired_parameters.", StringComparison.Ordinal));
 
     public void Report(ImportStep step, string rule, string field, string error, string message) =>
-        findings.Add(new ImportFinding(ImportSeverity.Error, step, rule, field, error, message));
+        (Findings ??= []).Add(new ImportFinding(ImportSeverity.Error, step, rule, field, error, message));
 
     /// <summary>Reports a field that the Network Server refuses with <c>field_value</c>.</summary>
     public void NetworkServer(string rule, string field, string message) =>
@@ -66,7 +54,26 @@ internal sealed class ImportCheck(EndDevice device, FrequencyPlan? plan, Band? b
         Report(ImportStep.JoinServer, rule, field, "pkg/joinserver:field_value", message);
 
     public void Warn(ImportStep step, string rule, string field, string message) =>
-        findings.Add(new ImportFinding(ImportSeverity.Warning, step, rule, field, "", message));
+        (Findings ??= []).Add(new ImportFinding(ImportSeverity.Warning, step, rule, field, "", message));
+
+    private static DeviceParameters[] ParametersOf(EndDevice device, ImportWay way)
+    {
+        if (device.MacState is null && device.PendingMacState is null)
+            return [];
+        var found = new List<DeviceParameters>(4);
+        var areWhole = way == ImportWay.WholeParameters;
+        Add(device.MacState?.CurrentParameters, "mac_state.current_parameters", areWhole);
+        Add(device.MacState?.DesiredParameters, "mac_state.desired_parameters", areWhole);
+        Add(device.PendingMacState?.CurrentParameters, "pending_mac_state.current_parameters", areWhole: false);
+        Add(device.PendingMacState?.DesiredParameters, "pending_mac_state.desired_parameters", areWhole: false);
+        return [.. found];
+
+        void Add(MACParameters? parameters, string path, bool areWhole)
+        {
+            if (parameters is not null)
+                found.Add(new DeviceParameters(path, parameters, areWhole));
+        }
+    }
 
     /// <summary>No bytes, or only zero bytes.</summary>
     public static bool IsZero(ByteString? bytes) => bytes is null || !bytes.Span.ContainsAnyExcept((byte)0);
@@ -78,3 +85,10 @@ internal sealed class ImportCheck(EndDevice device, FrequencyPlan? plan, Band? b
     public static bool IsSent(KeyEnvelope? envelope) =>
         envelope is not null && (envelope.Key.Length > 0 || envelope is { KekLabel.Length: 0, EncryptedKey.Length: 0 });
 }
+
+/// <summary>MAC parameters of a device.</summary>
+/// <param name="Path">Path of the message.</param>
+/// <param name="Values">The parameters.</param>
+/// <param name="AreWhole">They are sent whole, zeros included.</param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct DeviceParameters(string Path, MACParameters Values, bool AreWhole);

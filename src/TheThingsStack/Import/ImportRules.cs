@@ -37,7 +37,9 @@ public sealed class ImportRule
 public static class ImportRules
 {
     /// <summary>The rules in the order of the calls.</summary>
-    public static IReadOnlyList<ImportRule> All { get; } =
+    public static IReadOnlyList<ImportRule> All => Table;
+
+    private static readonly ImportRule[] Table =
     [
         .. ClientRules.All,
         .. ValidationRules.All,
@@ -56,18 +58,18 @@ public static class ImportRules
     /// <param name="device">Device to import.</param>
     /// <param name="plan">Result for its <c>frequency_plan_id</c>.</param>
     /// <param name="way">How it is sent.</param>
-    public static IReadOnlyList<ImportFinding> Check(EndDevice device, FrequencyPlanResult plan, ImportWay way)
+    /// <param name="isValid">The device is known to keep the field rules (<see cref="Json.DeviceLine.IsValid"/>), which are then not asked again.</param>
+    public static IReadOnlyList<ImportFinding> Check(EndDevice device, FrequencyPlanResult plan, ImportWay way, bool isValid = false)
     {
         ArgumentNullException.ThrowIfNull(device);
         Band? band = null;
         var failure = plan.Failure;
         if (plan.Plan is { } found)
             BandVersions.TryGet(found, device.LorawanPhyVersion, out band, out failure);
-        var findings = new List<ImportFinding>();
-        var check = new ImportCheck(device, plan.Plan, band, failure, way, findings);
-        foreach (var rule in All)
+        var check = new ImportCheck(device, plan.Plan, band, failure, way, isValid);
+        foreach (var rule in Table)
             rule.Apply(check);
-        return findings;
+        return check.Findings ?? (IReadOnlyList<ImportFinding>)[];
     }
 
     /// <summary>Gives the errors that The Things Stack could answer with: those of the first step that fails. Empty when it takes the device.</summary>

@@ -84,10 +84,13 @@ internal static class ImportWarnings
     {
         if (check is not { Band: { } band, Plan: { } plan, Device.MacState.CurrentParameters: { } current })
             return;
-        foreach (var channel in current.Channels)
+        for (var i = 0; i < current.Channels.Count; i++)
         {
-            if (channel.UplinkFrequency != 0 && !BandLimits.Allows(band, plan, channel.UplinkFrequency)
-                && !plan.UplinkChannels.Any(known => known.Frequency.Hertz == channel.UplinkFrequency))
+            var channel = current.Channels[i];
+            // Nearly always the channels are those of the band, each in its place.
+            if (i < band.UplinkChannels.Length && band.UplinkChannels[i].Frequency.Hertz == channel.UplinkFrequency)
+                continue;
+            if (channel.UplinkFrequency != 0 && !BandLimits.Allows(band, plan, channel.UplinkFrequency) && !BandLimits.Has(plan.UplinkChannels, channel.UplinkFrequency))
             {
                 check.Warn(ImportStep.NetworkServer, "W-state-channels", "mac_state.current_parameters.channels",
                     $"{channel.UplinkFrequency} Hz is not a channel of {plan.Id}; add-mac-state --replace builds the state anew");

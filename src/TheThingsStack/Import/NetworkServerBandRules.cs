@@ -68,28 +68,28 @@ internal static class NetworkServerBandRules
             DataRate(check, band, NonZero(adr.DataRateIndex), "mac_settings.adr.mode.static.data_rate_index");
         SecondChannel(check, band, settings.Relay?.Serving?.SecondChannel ?? settings.Relay?.Served?.SecondChannel, settings.Relay?.ModeCase, "mac_settings.relay");
         SecondChannel(check, band, settings.DesiredRelay?.Serving?.SecondChannel ?? settings.DesiredRelay?.Served?.SecondChannel, settings.DesiredRelay?.ModeCase, "mac_settings.desired_relay");
-        foreach (var (path, parameters) in check.Parameters)
+        foreach (var (path, parameters, areWhole) in check.Parameters)
         {
-            DataRate(check, band, check.SendsZeros(path + ".rx2_data_rate_index") ? parameters.Rx2DataRateIndex : NonZero(parameters.Rx2DataRateIndex), path + ".rx2_data_rate_index");
-            DataRate(check, band, parameters.PingSlotDataRateIndexValue?.Value, path + ".ping_slot_data_rate_index_value.value");
+            DataRate(check, band, areWhole ? parameters.Rx2DataRateIndex : NonZero(parameters.Rx2DataRateIndex), path, ".rx2_data_rate_index");
+            DataRate(check, band, parameters.PingSlotDataRateIndexValue?.Value, path, ".ping_slot_data_rate_index_value.value");
             if (parameters.Relay is { } relay)
-                SecondChannel(check, band, relay.Serving?.SecondChannel ?? relay.Served?.SecondChannel, (RelaySettings.ModeOneofCase)(int)relay.ModeCase, path + ".relay");
+                SecondChannel(check, band, relay.Serving?.SecondChannel ?? relay.Served?.SecondChannel, (RelaySettings.ModeOneofCase)(int)relay.ModeCase, path + ".relay", areWhole);
         }
     }
 
-    private static void SecondChannel(ImportCheck check, Band band, RelaySecondChannel? channel, RelaySettings.ModeOneofCase? mode, string path)
+    private static void SecondChannel(ImportCheck check, Band band, RelaySecondChannel? channel, RelaySettings.ModeOneofCase? mode, string path, bool sendsZeros = false)
     {
         if (channel is not null)
         {
             var part = mode == RelaySettings.ModeOneofCase.Serving ? "serving" : "served";
-            DataRate(check, band, check.SendsZeros(path) ? channel.DataRateIndex : NonZero(channel.DataRateIndex), $"{path}.mode.{part}.second_channel.data_rate_index");
+            DataRate(check, band, sendsZeros ? channel.DataRateIndex : NonZero(channel.DataRateIndex), path, $".mode.{part}.second_channel.data_rate_index");
         }
     }
 
-    private static void DataRate(ImportCheck check, Band band, DataRateIndex? rate, string field)
+    private static void DataRate(ImportCheck check, Band band, DataRateIndex? rate, string path, string field = "")
     {
         if (rate is { } given && !BandLimits.HasDataRate(band, (int)given))
-            check.NetworkServer("N14b", field, $"data rate {Text((int)given)} does not exist in {band.Id} ({check.Device.LorawanPhyVersion})");
+            check.NetworkServer("N14b", path + field, $"data rate {Text((int)given)} does not exist in {band.Id} ({check.Device.LorawanPhyVersion})");
     }
 
     /// <summary>A zero is not sent, and what is not sent is not checked.</summary>
@@ -145,16 +145,16 @@ internal static class NetworkServerBandRules
             return;
         RelayChannel(check, band, check.Settings.Relay?.Serving?.DefaultChannelIndex, "mac_settings.relay");
         RelayChannel(check, band, check.Settings.DesiredRelay?.Serving?.DefaultChannelIndex, "mac_settings.desired_relay");
-        foreach (var (path, parameters) in check.Parameters)
+        foreach (var (path, parameters, areWhole) in check.Parameters)
         {
             if (parameters.Relay?.Serving is { } serving)
-                RelayChannel(check, band, IsSent(check, serving, path) ? serving.DefaultChannelIndex : null, path + ".relay");
+                RelayChannel(check, band, IsSent(serving, areWhole) ? serving.DefaultChannelIndex : null, path + ".relay");
         }
     }
 
     /// <summary>An index of 0 is sent with parameters sent whole, and with relay parameters that hold nothing else.</summary>
-    private static bool IsSent(ImportCheck check, ServingRelayParameters serving, string path) =>
-        serving.DefaultChannelIndex > 0 || check.SendsZeros(path + ".relay") || serving.CalculateSize() == 0;
+    private static bool IsSent(ServingRelayParameters serving, bool sendsZeros) =>
+        serving.DefaultChannelIndex > 0 || sendsZeros || serving.CalculateSize() == 0;
 
     private static void RelayChannel(ImportCheck check, Band band, uint? index, string path)
     {
@@ -194,7 +194,7 @@ internal static class NetworkServerBandRules
     {
         if (check.Band is not { } band)
             return;
-        foreach (var (path, parameters) in check.Parameters)
+        foreach (var (path, parameters, _) in check.Parameters)
         {
             if ((int)parameters.AdrDataRateIndex > band.MaxAdrDataRate.Value)
                 check.NetworkServer("N14j", path + ".adr_data_rate_index", $"ADR of {band.Id} ends at data rate {Text(band.MaxAdrDataRate.Value)}");

@@ -14,6 +14,8 @@ internal static class ValidationRules
 
     private static void Validate(ImportCheck check)
     {
+        if (check.IsValid)
+            return;
         foreach (var violation in AllViolations.Of(check.Device))
         {
             if (StepOf(check, violation.Field) is { } step)

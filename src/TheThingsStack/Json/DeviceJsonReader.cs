@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using TheThingsStack.Api;
+using TheThingsStack.Validation;
 
 namespace TheThingsStack.Json;
 
@@ -13,6 +14,9 @@ namespace TheThingsStack.Json;
 /// <param name="Raw">The bytes of the object as they stand in the file; empty unless asked for.</param>
 public sealed record DeviceLine(long Index, long Line, EndDevice? Device, TtsJsonException? Problem, ReadOnlyMemory<byte> Raw)
 {
+    /// <summary>The device keeps all field rules. False when it breaks one, and when the reader was not asked to look.</summary>
+    public bool IsValid { get; init; }
+
     /// <summary>The device, or the problem as an exception.</summary>
     /// <exception cref="TtsJsonException">The object is no device.</exception>
     public EndDevice Require() => Device ?? throw Problem!;
@@ -25,13 +29,15 @@ public sealed record DeviceLine(long Index, long Line, EndDevice? Device, TtsJso
 /// </summary>
 /// <param name="stream">The file; read from where it stands, and left open.</param>
 /// <param name="keepRaw">Give the bytes of each object.</param>
-public sealed class DeviceJsonReader(Stream stream, bool keepRaw = false)
+/// <param name="validate">Say whether each device keeps the field rules: cheaper here than later, for the bytes to look at are there.</param>
+public sealed class DeviceJsonReader(Stream stream, bool keepRaw = false, bool validate = false)
 {
     /// <summary>Bytes of the largest object: 16 MiB. A picture of a device has at most 8 MiB.</summary>
     public const int MaxObject = 16 << 20;
 
     private const int BlockSize = 256 << 10;
 
+    private readonly MessageChecks? checks = validate ? MessageChecks.Of(MessageTable.Of(EndDevice.Descriptor)) : null;
     private byte[] buffer = [];
     private int start;
     private int end;
@@ -138,8 +144,8 @@ public sealed class DeviceJsonReader(Stream stream, bool keepRaw = false)
         var text = available[..length];
         try
         {
-            var device = TtsJson.ReadObject<EndDevice>(text, line, out var used);
-            next = Line(text[..used], device, problem: null);
+            var device = TtsJson.ReadObject<EndDevice>(text, line, checks, out var used, out var isValid);
+            next = Line(text[..used], device, problem: null, isValid);
         }
         catch (TtsJsonException e) when (e.IsIncomplete && !findEnd)
         {
@@ -157,14 +163,14 @@ public sealed class DeviceJsonReader(Stream stream, bool keepRaw = false)
             }
             if (used < 0 || !JsonMessageReader.IsJson(text[..used]))
                 throw new TtsJsonException(e.Reason + Before(), e.Path, e.Line, e.Rule);
-            next = Line(text[..used], device: null, e);
+            next = Line(text[..used], device: null, e, isValid: false);
         }
         return true;
     }
 
-    private DeviceLine Line(ReadOnlySpan<byte> text, EndDevice? device, TtsJsonException? problem)
+    private DeviceLine Line(ReadOnlySpan<byte> text, EndDevice? device, TtsJsonException? problem, bool isValid)
     {
-        var result = new DeviceLine(index, line, device, problem, keepRaw ? text.ToArray() : default);
+        var result = new DeviceLine(index, line, device, problem, keepRaw ? text.ToArray() : default) { IsValid = isValid };
         index++;
         if (findEnd)
             line += text.Count((byte)'\n');

@@ -1,6 +1,7 @@
 using System.Buffers;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
+using TheThingsStack.Validation;
 
 namespace TheThingsStack.Json;
 
@@ -57,6 +58,10 @@ public static class TtsJson
 
     /// <summary>Reads the JSON object at the start of <paramref name="utf8"/>, after white space, and gives its end.</summary>
     internal static T ReadObject<T>(ReadOnlySpan<byte> utf8, long firstLine, out int length)
+        where T : IMessage<T>, new() => ReadObject<T>(utf8, firstLine, checks: null, out length, out _);
+
+    /// <summary>Also says whether the message keeps all field rules, as long as its wire bytes are at hand; false when nothing was checked.</summary>
+    internal static T ReadObject<T>(ReadOnlySpan<byte> utf8, long firstLine, MessageChecks? checks, out int length, out bool isValid)
         where T : IMessage<T>, new()
     {
         var wire = new WireBuffer(Math.Clamp(utf8.Length / 2, 1024, 1 << 16));
@@ -72,6 +77,7 @@ public static class TtsJson
             {
                 reader.Dispose();
             }
+            isValid = checks is not null && checks.Validate(new WireBytes(wire.Written), 0, wire.Length) is null;
             return Parse<T>(wire.Written, reader.WireDepth);
         }
         finally

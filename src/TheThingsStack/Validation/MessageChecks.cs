@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 using TheThingsStack.Json;
@@ -9,54 +10,82 @@ namespace TheThingsStack.Validation;
 internal sealed class MessageChecks
 {
     private static readonly ConcurrentDictionary<MessageTable, MessageChecks> All = new();
-    private readonly MessageTable table;
     private readonly FieldCheck[] checks;
+
+    // By wire number; null where there is no field.
+    private readonly FieldCheck?[] byNumber;
+
+    /// <summary>Fields that must be there.</summary>
+    private readonly UInt128 needed;
+
+    /// <summary>Fields of each oneof of which one must be set.</summary>
+    private readonly (OneofTable Oneof, UInt128 Members)[] choices;
 
     private MessageChecks(MessageTable table)
     {
-        this.table = table;
         checks = [.. table.Fields.Select(f => new FieldCheck(f))];
+        byNumber = new FieldCheck?[checks.Length == 0 ? 0 : checks.Max(check => check.Field.Number) + 1];
+        foreach (var check in checks)
+        {
+            byNumber[check.Field.Number] = check;
+            needed |= check.AbsentReason is null ? 0 : check.Bit;
+        }
+        choices = [.. table.Oneofs.Where(oneof => oneof.IsRequired).Select(oneof =>
+            (oneof, checks.Where(check => ReferenceEquals(check.Field.Oneof, oneof)).Aggregate(UInt128.Zero, (members, check) => members | check.Bit)))];
     }
 
     /// <summary>Gives the checks of a message type.</summary>
     public static MessageChecks Of(MessageTable table) => All.GetOrAdd(table, static t => new MessageChecks(t));
 
-    /// <summary>Gives the first violation in declaration order.</summary>
+    /// <summary>Gives the first violation in declaration order; the fields may stand in any order.</summary>
     public FieldViolation? Validate(WireBytes wire, int start, int end)
     {
-        Span<int> places = stackalloc int[table.Fields.Length];
-        places.Clear();
-        wire.Index(table, start, end, places);
-        OneofTable? checkedOneof = null;
-        for (var i = 0; i < checks.Length; i++)
+        // One pass over the bytes: a good message, which nearly all are, costs no second look at its fields.
+        UInt128 seen = 0;
+        FieldViolation? first = null;
+        var firstIndex = checks.Length;
+        for (var at = start; at < end;)
         {
-            var check = checks[i];
-            if (check.Field.Oneof is { IsRequired: true } oneof && !ReferenceEquals(oneof, checkedOneof))
+            var here = at;
+            var tag = (uint)wire.Varint(ref at);
+            var number = tag >> 3;
+            if (number < (uint)byNumber.Length && byNumber[number] is { } check && (seen & check.Bit) == 0)
             {
-                checkedOneof = oneof;
-                if (!IsSet(oneof, places))
-                    return new FieldViolation(oneof.Name, FieldCheck.Required);
+                seen |= check.Bit;
+                if (check.LooksInside && check.Field.Index < firstIndex && check.Present(wire, here, end) is { } violation)
+                {
+                    first = violation;
+                    firstIndex = check.Field.Index;
+                }
             }
-            if (places[i] == 0)
-            {
-                if (check.AbsentReason is { } reason)
-                    return new FieldViolation(check.Field.Name, reason);
-                continue;
-            }
-            if (check.Present(wire, places[i] - 1, end) is { } violation)
-                return violation;
+            wire.Skip(tag, ref at);
         }
-        return null;
+        return Missing(seen, firstIndex) ?? first;
     }
 
-    private bool IsSet(OneofTable oneof, ReadOnlySpan<int> places)
+    // The first thing that is missing before a field.
+    private FieldViolation? Missing(UInt128 seen, int before)
     {
-        for (var i = 0; i < places.Length; i++)
+        var missing = needed & ~seen;
+        OneofTable? unset = null;
+        foreach (var (oneof, members) in choices)
         {
-            if (places[i] != 0 && ReferenceEquals(table.Fields[i].Oneof, oneof))
-                return true;
+            if ((members & seen) == 0)
+            {
+                unset = oneof;
+                missing |= members;
+                break;
+            }
         }
-        return false;
+        if (missing == 0)
+            return null;
+        var index = (int)UInt128.TrailingZeroCount(missing);
+        if (index >= before)
+            return null;
+        var check = checks[index];
+        return unset is not null && ReferenceEquals(check.Field.Oneof, unset)
+            ? new FieldViolation(unset.Name, FieldCheck.Required)
+            : new FieldViolation(check.Field.Name, check.AbsentReason!);
     }
 }
 
@@ -75,6 +104,7 @@ internal sealed class FieldCheck
     public FieldCheck(FieldTable field)
     {
         Field = field;
+        Bit = UInt128.One << field.Index;
         var rules = field.Rules;
         if (rules is { LtNow: true } or { GtNow: true } or { Unique: true })
             throw new NotSupportedException($"{field.Name} has a rule that no end device has");
@@ -97,14 +127,22 @@ internal sealed class FieldCheck
 
     public FieldTable Field { get; }
 
+    /// <summary>The field among those of its message.</summary>
+    public UInt128 Bit { get; }
+
+    /// <summary>Whether a value can break a rule; the others need not be looked at.</summary>
+    public bool LooksInside => descends || value is not null || key is not null || minItems is not null || maxItems is not null || maxPairs is not null;
+
+    // Built on first use: message types may contain themselves.
+    [field: MaybeNull]
+    private MessageChecks Inside => field ??= MessageChecks.Of((Field.IsMap ? Field.Value! : Field).Message);
+
     /// <summary>What is wrong when the field is not there; null when that is fine.</summary>
     public string? AbsentReason { get; }
 
     /// <summary>Checks the value or values from the first tag on.</summary>
     public FieldViolation? Present(WireBytes wire, int at, int end)
     {
-        if (!descends && value is null && key is null && minItems is null && maxItems is null && maxPairs is null)
-            return null;
         var tag = (uint)wire.Varint(ref at);
         if (Field.IsMap)
             return Map(wire, tag, at, end);
@@ -216,7 +254,7 @@ internal sealed class FieldCheck
             var length = (int)wire.Varint(ref at);
             var start = at;
             at += length;
-            if (MessageChecks.Of(field.Message).Validate(wire, start, start + length) is not { } inner)
+            if (Inside.Validate(wire, start, start + length) is not { } inner)
                 return null;
             return name is null ? inner : inner with { Field = $"{name}.{inner.Field}" };
         }

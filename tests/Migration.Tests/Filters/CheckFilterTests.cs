@@ -1,4 +1,5 @@
 using System.Text;
+using Google.Protobuf;
 using Migration.Filters;
 using TheThingsStack.FrequencyPlans;
 using TheThingsStack.Import;
@@ -41,11 +42,44 @@ public sealed class CheckFilterTests
     [InlineData("a-b", "ab")]
     [InlineData("123456789012", "1234567890123")]
     [InlineData("z9", "9z")]
-    public async Task Different_IDs_are_never_taken_for_the_same(string one, string other)
+    public async Task Different_IDs_are_not_taken_for_the_same(string one, string other)
     {
         var results = await Run(Device(one, "0000000000000001"), Device(other, "0000000000000002"));
 
         Assert.DoesNotContain(results[1].Findings, finding => finding.Error == "pkg/util/store:id_taken");
+    }
+
+    [Fact]
+    public void Of_many_devices_exactly_those_that_occur_twice_are_found()
+    {
+        const int Count = 60_000;
+        var seen = new SeenIdentifiers();
+        for (var i = 0; i < Count; i++)
+            Assert.Empty(seen.Add(Identity(i, i), i + 1));
+        for (var i = 0; i < Count; i++)
+            Assert.Equal($"the ID is that of the device in line {i + 1}", Assert.Single(seen.Add(Identity(i, Count + i), Count + i + 1)).Message);
+        for (var i = 0; i < Count; i++)
+            Assert.Equal($"JoinEUI and DevEUI are those of the device in line {Count + i + 1}", Assert.Single(seen.Add(Identity(Count + i, Count + i), 1)).Message);
+
+        static DeviceIdentity Identity(int id, int eui) => DeviceIdentity.Of(new()
+        {
+            Ids = new()
+            {
+                DeviceId = $"meter-{id}",
+                ApplicationIds = new() { ApplicationId = "app" },
+                DevEui = ByteString.CopyFrom(BitConverter.GetBytes((long)eui)),
+                JoinEui = ByteString.CopyFrom(BitConverter.GetBytes((long)(eui % 7))),
+            },
+        });
+    }
+
+    [Fact]
+    public async Task A_field_rule_that_is_broken_is_told_though_the_reader_looked_at_it()
+    {
+        var results = await Run(Device("Meter_1", "0000000000000001"), Device("meter-2", "0000000000000002"));
+
+        Assert.Equal([false, true], results.Select(device => device.IsAccepted));
+        Assert.Equal("ids.device_id", Assert.Single(results[0].Findings).Field);
     }
 
     [Fact]
