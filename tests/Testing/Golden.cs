@@ -1,5 +1,4 @@
 using System.IO.Compression;
-using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 
@@ -23,7 +22,7 @@ public sealed record GoldenRow(string File, int Number, JsonElement Json)
 public static class Golden
 {
     /// <summary>Root folder of the repository.</summary>
-    public static string RepositoryRoot { get; } = Path.GetFullPath(Path.Combine(SourceFolder(), "..", ".."));
+    public static string RepositoryRoot { get; } = FindRepositoryRoot();
 
     /// <summary>Folder that holds the recorded rows.</summary>
     public static string Folder { get; } =
@@ -96,5 +95,14 @@ public static class Golden
         File.WriteAllText(Path.Combine(folder, $"{file}{(part is null ? "" : "." + part.Replace(' ', '-'))}.txt"), text + "\n");
     }
 
-    private static string SourceFolder([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
+    /// <summary>Up from where the tests were built; the paths in a build of CI say nothing about this machine.</summary>
+    private static string FindRepositoryRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "ttn-lw-migrate.slnx")))
+                return folder.FullName;
+        }
+        throw new InvalidOperationException($"no ttn-lw-migrate.slnx above {AppContext.BaseDirectory}");
+    }
 }

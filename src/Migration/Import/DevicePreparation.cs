@@ -55,8 +55,9 @@ internal sealed class DevicePreparation(ImportOptions options, TargetFacts facts
     {
         device.Ids ??= new EndDeviceIdentifiers();
         device.Ids.ApplicationIds = new ApplicationIdentifiers { ApplicationId = options.Application };
-        // The Network Server takes it from the session; the Join Server refuses it.
-        device.Ids.DevAddr = Google.Protobuf.ByteString.Empty;
+        // The Network Server takes it from the session; the Join Server refuses it. One that contradicts the session is for a person.
+        if (device.Session is null || device.Session.DevAddr.Equals(device.Ids.DevAddr))
+            device.Ids.DevAddr = Google.Protobuf.ByteString.Empty;
         device.NetworkServerAddress = facts.NetworkServerHost;
         device.ApplicationServerAddress = facts.ApplicationServerHost;
         device.JoinServerAddress = device.SupportsJoin ? facts.JoinServerHost : "";
@@ -101,12 +102,18 @@ internal sealed class DevicePreparation(ImportOptions options, TargetFacts facts
             notes.Add(new Note("picture_not_imported", "its picture is not imported"));
         }
         // Keys that only the old cluster can unwrap, and its labels, are of no use to the new one.
-        Unwrap(device.RootKeys?.AppKey);
-        Unwrap(device.RootKeys?.NwkKey);
-        Unwrap(device.Session?.Keys?.AppSKey);
-        Unwrap(device.Session?.Keys?.FNwkSIntKey);
-        Unwrap(device.Session?.Keys?.NwkSEncKey);
-        Unwrap(device.Session?.Keys?.SNwkSIntKey);
+        if (device.RootKeys is { } root)
+        {
+            root.AppKey = Unwrap(root.AppKey);
+            root.NwkKey = Unwrap(root.NwkKey);
+        }
+        if (device.Session?.Keys is { } session)
+        {
+            session.AppSKey = Unwrap(session.AppSKey);
+            session.FNwkSIntKey = Unwrap(session.FNwkSIntKey);
+            session.NwkSEncKey = Unwrap(session.NwkSEncKey);
+            session.SNwkSIntKey = Unwrap(session.SNwkSIntKey);
+        }
         foreach (var parameters in new[] { device.MacState?.CurrentParameters, device.MacState?.DesiredParameters })
         {
             if (parameters is null)
@@ -118,16 +125,18 @@ internal sealed class DevicePreparation(ImportOptions options, TargetFacts facts
 #pragma warning restore CS0612
         }
 
-        void Unwrap(KeyEnvelope? envelope)
+        // An empty key is not a zero key: what only the old cluster can unwrap is left out.
+        KeyEnvelope? Unwrap(KeyEnvelope? envelope)
         {
             if (envelope is null || (envelope.KekLabel.Length == 0 && envelope.EncryptedKey.IsEmpty))
-                return;
-            var lost = envelope.Key.IsEmpty;
-            envelope.KekLabel = "";
-            envelope.EncryptedKey = Google.Protobuf.ByteString.Empty;
-            notes.Add(lost
-                ? new Note("wrapped_key_lost", "one of its keys is wrapped for the old cluster and cannot be imported", NeedsPerson: true)
-                : new Note("kek_label_dropped", "a key label of the old cluster was left out"));
+                return envelope;
+            if (envelope.Key.IsEmpty)
+            {
+                notes.Add(new Note("wrapped_key_lost", "one of its keys is wrapped for the old cluster and cannot be imported", NeedsPerson: true));
+                return null;
+            }
+            notes.Add(new Note("kek_label_dropped", "a key label of the old cluster was left out"));
+            return new KeyEnvelope { Key = envelope.Key };
         }
     }
 

@@ -49,10 +49,17 @@ public sealed class ImportGoldenTests(ITestOutputHelper output)
 
         var accepted = row.GetProperty("accepted").GetBoolean()
             // Better than the official CLI: zeros arrive, and a claim code is not claimed.
-            || (row.TryGetProperty("grpc_whole_parameters", out var whole) && whole.GetProperty("accepted").GetBoolean());
+            || (row.TryGetProperty("grpc_whole_parameters", out var whole) && whole.GetProperty("accepted").GetBoolean())
+            || IsMended(row.GetProperty("device"));
         var id = row.GetProperty("id").GetString();
         // A device that is there exactly so is nothing to do for us, and an error for the official CLI.
-        var got = summary.Stopped is null && summary.Failed == 0 && (summary.Skipped == 0);
+        var got = summary.Stopped is null && summary.Failed == 0 && summary.Skipped == 0;
         return got == accepted ? null : $"{id}: {(accepted ? "accepted" : "refused")} by the server, {string.Join("; ", summary.Problems.Select(problem => $"{problem.Code} {problem.Text}"))} {summary.Stopped}";
     }
+
+    /// <summary>What the official CLI stumbles over and our import leaves out with a note: a picture, and a DevAddr of an OTAA device without session.</summary>
+    private static bool IsMended(JsonElement device) =>
+        (device.TryGetProperty("picture", out var picture) && picture.TryGetProperty("embedded", out _))
+        || (device.TryGetProperty("supports_join", out var joins) && joins.GetBoolean()
+            && device.GetProperty("ids").TryGetProperty("dev_addr", out _) && !device.TryGetProperty("session", out _));
 }
