@@ -1,4 +1,3 @@
-using System.Text;
 
 namespace Cli.CommandLine;
 
@@ -53,20 +52,17 @@ public static class CommandFinder
         return word.Length == 2;
     }
 
+    /// <summary>Commands that are near. Ours are suggested only where the Go tool has none to suggest.</summary>
     private static string Suggest(Command command, string word)
     {
-        var text = new StringBuilder();
-        foreach (var child in command.Children)
-        {
-            if (child.IsShown
-                && (EditDistance.Between(word, child.Name) <= 2 || (MayBegin(word, child) && child.Name.StartsWith(word, StringComparison.OrdinalIgnoreCase))))
-            {
-                text.Append('\t').Append(child.Name).Append('\n');
-            }
-        }
-        return text.Length == 0 ? "" : $"\n\nDid you mean this?\n{text}";
+        var near = command.Children.Where(child => child.IsShown && IsNear(word, child)).ToList();
+        if (near.Exists(child => !child.Addition))
+            near.RemoveAll(child => child.Addition);
+        return near.Count == 0 ? "" : $"\n\nDid you mean this?\n{string.Concat(near.Select(child => $"\t{child.Name}\n"))}";
     }
 
-    /// <summary>One or two letters suggest only what they suggest in the Go tool.</summary>
-    private static bool MayBegin(string word, Command child) => word.Length > 2 || !child.Addition;
+    /// <summary>One or two letters begin only what the Go tool has.</summary>
+    private static bool IsNear(string word, Command child) =>
+        EditDistance.Between(word, child.Name) <= 2
+        || ((word.Length > 2 || !child.Addition) && child.Name.StartsWith(word, StringComparison.OrdinalIgnoreCase));
 }

@@ -104,8 +104,11 @@ internal sealed class DevicePreparation(ImportOptions options, TargetFacts facts
         // Keys that only the old cluster can unwrap, and its labels, are of no use to the new one.
         if (device.RootKeys is { } root)
         {
+            var wasEmpty = root.CalculateSize() == 0;
             root.AppKey = Unwrap(root.AppKey);
             root.NwkKey = Unwrap(root.NwkKey);
+            if (!wasEmpty && root.CalculateSize() == 0)
+                device.RootKeys = null;
         }
         if (device.Session?.Keys is { } session)
         {

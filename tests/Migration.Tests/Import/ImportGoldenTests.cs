@@ -61,5 +61,5 @@ public sealed class ImportGoldenTests(ITestOutputHelper output)
     private static bool IsMended(JsonElement device) =>
         (device.TryGetProperty("picture", out var picture) && picture.TryGetProperty("embedded", out _))
         || (device.TryGetProperty("supports_join", out var joins) && joins.GetBoolean()
-            && device.GetProperty("ids").TryGetProperty("dev_addr", out _) && !device.TryGetProperty("session", out _));
+            && device.TryGetProperty("ids", out var ids) && ids.TryGetProperty("dev_addr", out _) && !device.TryGetProperty("session", out _));
 }
