@@ -1,6 +1,7 @@
 using System.Globalization;
 using Cli.CommandLine;
 using Cli.Commands;
+using Cli.Imports;
 using Cli.Journals;
 using Cli.Output;
 using Migration.Verify;
@@ -59,7 +60,7 @@ internal static class VerifyCommand
             throw new UsageException($"--{WaitFlag} is {Quote.Double(flags.Text(WaitFlag))}; it is a time like 24h, 90m or 1h30m");
         var isJson = Commands.OutputFormat.IsJson(flags);
         var status = new StatusWriter(environment);
-        var cluster = TargetFlags.Plain.Read(invocation, new StderrLogger(status, flags.IsOn(GlobalFlags.Verbose)));
+        var cluster = TargetFlags.Plain.Read(invocation, new StderrLogger(status, flags.IsOn(GlobalFlags.Verbose)), null);
         var concurrency = ReadConcurrency(flags, environment.Clock);
         await using var file = journalFile is null ? DeviceFile.Open(invocation) : null;
         using var journal = journalFile is null ? null : VerifyJournal.Open(Path.GetFullPath(journalFile), environment.Clock, mayWrite: !flags.IsOn(GlobalFlags.DryRun));
