@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
 using System.IO.Compression;
+using System.IO.Hashing;
 
 namespace Rpc;
 
@@ -112,7 +113,7 @@ internal static class AnswerReader
                 if (length > most)
                     return Answer.Bad(TooLarge(string.Create(CultureInfo.InvariantCulture, $"received message after decompression larger than max {most}")));
             }
-            if (!IsWhole(compressed.Span, length))
+            if (!IsWhole(compressed.Span, plain.AsSpan(0, length)))
                 return Broken("the message cannot be decompressed");
             var answer = Answer.Of(plain, length);
             plain = null;
@@ -130,12 +131,15 @@ internal static class AnswerReader
     }
 
     /// <summary>
-    /// Whether a gzip file ends with the length of its content, as it must. .NET checks the checksum at the end, but takes a file that has no end.
+    /// Whether a gzip file ends with the checksum and the length of its content, as it must (RFC 1952 section 2.3.1). .NET takes a file whose
+    /// end is missing, and looks at neither then.
     /// </summary>
-    private static bool IsWhole(ReadOnlySpan<byte> compressed, int length)
+    private static bool IsWhole(ReadOnlySpan<byte> compressed, ReadOnlySpan<byte> plain)
     {
         const int shortestFile = 18;
-        return compressed.Length >= shortestFile && BinaryPrimitives.ReadUInt32LittleEndian(compressed[^4..]) == (uint)length;
+        return compressed.Length >= shortestFile
+            && BinaryPrimitives.ReadUInt32LittleEndian(compressed[^8..]) == Crc32.HashToUInt32(plain)
+            && BinaryPrimitives.ReadUInt32LittleEndian(compressed[^4..]) == (uint)plain.Length;
     }
 
     private static Answer Broken(string detail) => Answer.Bad(new(StatusCode.Internal, detail, RpcFailureOrigin.Protocol));

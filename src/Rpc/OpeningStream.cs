@@ -116,9 +116,10 @@ internal sealed class OpeningStream(Stream inner, bool expectTls, Func<Cancellat
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
-            if (cancellation.IsCancellationRequested || filled > 0)
+            if (cancellation.IsCancellationRequested)
                 throw;
-            failure = Closed(e);
+            // A reset within the first bytes is judged by the bytes that came, as an orderly end is.
+            failure = filled == 0 ? Closed(e) : expectTls ? TlsProblem() : Http2Problem();
         }
         Failure = failure;
         Opened = failure is null;

@@ -25,7 +25,8 @@ public class ReconnectTests
         await using (channel)
         {
             var between = await Assert.ThrowsAsync<RpcException>(() => channel.SayAsync());
-            Assert.Equal("SERVER: Unavailable: cannot connect: connection refused", between.Text());
+            // Refused, or the last sign of the old connection, whichever is seen first.
+            Assert.Equal(StatusCode.Unavailable, between.StatusCode);
             await using var second = await WebServer.StartAsync(c => WebServer.AnswerAsync(c, WebServer.Frame(Answer)), port: address.Port);
             Assert.Equal("good", (await channel.SayAsync()).Response.Value);
         }

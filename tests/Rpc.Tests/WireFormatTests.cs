@@ -126,17 +126,22 @@ public class WireFormatTests
             : answer.Problem.Detail.Length > 0 && (!framed || gzip);
     }
 
-    [Property(MaxTest = 500)]
-    public Property A_compressed_message_with_one_wrong_byte_is_a_problem_or_the_same_message() => Prop.ForAll(
-        ArbMap.Default.ArbFor<NonEmptyArray<byte>>(),
-        ArbMap.Default.ArbFor<(int Place, byte Change)>(),
-        (plain, wrong) =>
+    [Fact]
+    public async Task A_compressed_message_with_one_wrong_byte_is_a_problem_or_the_same_message()
+    {
+        byte[] plain = [1, 2, 3];
+        var packed = BadAnswerTests.Gzip(plain);
+        for (var place = 0; place < packed.Length; place++)
         {
-            var packed = BadAnswerTests.Gzip(plain.Get);
-            packed[Math.Abs(wrong.Place % packed.Length)] ^= wrong.Change;
-            using var answer = ReadAsync(WebServer.Frame(packed, 1), "gzip").GetAwaiter().GetResult();
-            return answer.Problem is not null || answer.Message.SequenceEqual(plain.Get);
-        });
+            for (var change = 1; change <= byte.MaxValue; change++)
+            {
+                packed[place] ^= (byte)change;
+                using var answer = await ReadAsync(WebServer.Frame(packed, 1), "gzip");
+                Assert.True(answer.Problem is not null || answer.Message.SequenceEqual(plain), $"byte {place} changed by 0x{change:x2}");
+                packed[place] ^= (byte)change;
+            }
+        }
+    }
 
     [Property(MaxTest = 500)]
     public bool A_compressed_message_that_is_cut_is_a_problem(NonEmptyArray<byte> plain, PositiveInt cut)
