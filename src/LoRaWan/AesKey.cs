@@ -46,9 +46,6 @@ public readonly record struct AesKey : IHexValue<AesKey>
         BinaryPrimitives.WriteUInt64BigEndian(destination[8..], low);
     }
 
-    /// <inheritdoc/>
-    public byte[] ToByteArray() => HexIdentifier.ToByteArray(this);
-
     /// <summary>Gives the key as 32 upper-case hex digits. Only for where the key has to go, never for messages.</summary>
     public string Reveal()
     {

@@ -38,15 +38,8 @@ public readonly record struct DevAddr(uint Value) : IHexIdentifier<DevAddr>
     /// <inheritdoc/>
     public void CopyTo(Span<byte> destination) => BinaryPrimitives.WriteUInt32BigEndian(destination, Value);
 
-    /// <inheritdoc/>
-    public byte[] ToByteArray() => HexIdentifier.ToByteArray(this);
-
     /// <summary>Upper-case hex digits without separators.</summary>
     public override string ToString() => HexIdentifier.ToString(this, null);
-
-    /// <summary>Hex digits in the given format: <c>X</c>, <c>x</c>, <c>-</c> or <c>:</c>.</summary>
-    /// <exception cref="FormatException">The format is another.</exception>
-    public string ToString(string? format) => HexIdentifier.ToString(this, format);
 
     string IFormattable.ToString(string? format, IFormatProvider? formatProvider) => HexIdentifier.ToString(this, format);
 
@@ -57,19 +50,4 @@ public readonly record struct DevAddr(uint Value) : IHexIdentifier<DevAddr>
     /// <inheritdoc/>
     public bool TryFormat(Span<byte> utf8Destination, out int bytesWritten, ReadOnlySpan<char> format = default, IFormatProvider? provider = null) =>
         HexIdentifier.TryFormat(this, utf8Destination, out bytesWritten, format);
-
-    /// <summary>Orders by number.</summary>
-    public int CompareTo(DevAddr other) => Value.CompareTo(other.Value);
-
-    /// <inheritdoc/>
-    public static bool operator <(DevAddr left, DevAddr right) => left.Value < right.Value;
-
-    /// <inheritdoc/>
-    public static bool operator >(DevAddr left, DevAddr right) => left.Value > right.Value;
-
-    /// <inheritdoc/>
-    public static bool operator <=(DevAddr left, DevAddr right) => left.Value <= right.Value;
-
-    /// <inheritdoc/>
-    public static bool operator >=(DevAddr left, DevAddr right) => left.Value >= right.Value;
 }

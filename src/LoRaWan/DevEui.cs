@@ -25,15 +25,8 @@ public readonly record struct DevEui(ulong Value) : IHexIdentifier<DevEui>
     /// <inheritdoc/>
     public void CopyTo(Span<byte> destination) => BinaryPrimitives.WriteUInt64BigEndian(destination, Value);
 
-    /// <inheritdoc/>
-    public byte[] ToByteArray() => HexIdentifier.ToByteArray(this);
-
     /// <summary>Upper-case hex digits without separators.</summary>
     public override string ToString() => HexIdentifier.ToString(this, null);
-
-    /// <summary>Hex digits in the given format: <c>X</c>, <c>x</c>, <c>-</c> or <c>:</c>.</summary>
-    /// <exception cref="FormatException">The format is another.</exception>
-    public string ToString(string? format) => HexIdentifier.ToString(this, format);
 
     string IFormattable.ToString(string? format, IFormatProvider? formatProvider) => HexIdentifier.ToString(this, format);
 
@@ -44,19 +37,4 @@ public readonly record struct DevEui(ulong Value) : IHexIdentifier<DevEui>
     /// <inheritdoc/>
     public bool TryFormat(Span<byte> utf8Destination, out int bytesWritten, ReadOnlySpan<char> format = default, IFormatProvider? provider = null) =>
         HexIdentifier.TryFormat(this, utf8Destination, out bytesWritten, format);
-
-    /// <summary>Orders by number.</summary>
-    public int CompareTo(DevEui other) => Value.CompareTo(other.Value);
-
-    /// <inheritdoc/>
-    public static bool operator <(DevEui left, DevEui right) => left.Value < right.Value;
-
-    /// <inheritdoc/>
-    public static bool operator >(DevEui left, DevEui right) => left.Value > right.Value;
-
-    /// <inheritdoc/>
-    public static bool operator <=(DevEui left, DevEui right) => left.Value <= right.Value;
-
-    /// <inheritdoc/>
-    public static bool operator >=(DevEui left, DevEui right) => left.Value >= right.Value;
 }

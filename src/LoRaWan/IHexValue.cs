@@ -35,9 +35,6 @@ public interface IHexValue<TSelf> : ISpanParsable<TSelf>, IUtf8SpanParsable<TSel
     /// <exception cref="ArgumentException">The destination is shorter.</exception>
     void CopyTo(Span<byte> destination);
 
-    /// <summary>Gives the bytes, most significant first.</summary>
-    byte[] ToByteArray();
-
     static TSelf IParsable<TSelf>.Parse(string s, IFormatProvider? provider) => HexText.ParseOrThrow<TSelf, char>(s);
 
     static bool IParsable<TSelf>.TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out TSelf result) =>

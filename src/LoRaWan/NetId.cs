@@ -67,15 +67,8 @@ public readonly record struct NetId : IHexIdentifier<NetId>
         destination[2] = (byte)Value;
     }
 
-    /// <inheritdoc/>
-    public byte[] ToByteArray() => HexIdentifier.ToByteArray(this);
-
     /// <summary>Upper-case hex digits without separators.</summary>
     public override string ToString() => HexIdentifier.ToString(this, null);
-
-    /// <summary>Hex digits in the given format: <c>X</c>, <c>x</c>, <c>-</c> or <c>:</c>.</summary>
-    /// <exception cref="FormatException">The format is another.</exception>
-    public string ToString(string? format) => HexIdentifier.ToString(this, format);
 
     string IFormattable.ToString(string? format, IFormatProvider? formatProvider) => HexIdentifier.ToString(this, format);
 
@@ -86,21 +79,6 @@ public readonly record struct NetId : IHexIdentifier<NetId>
     /// <inheritdoc/>
     public bool TryFormat(Span<byte> utf8Destination, out int bytesWritten, ReadOnlySpan<char> format = default, IFormatProvider? provider = null) =>
         HexIdentifier.TryFormat(this, utf8Destination, out bytesWritten, format);
-
-    /// <summary>Orders by number.</summary>
-    public int CompareTo(NetId other) => Value.CompareTo(other.Value);
-
-    /// <inheritdoc/>
-    public static bool operator <(NetId left, NetId right) => left.Value < right.Value;
-
-    /// <inheritdoc/>
-    public static bool operator >(NetId left, NetId right) => left.Value > right.Value;
-
-    /// <inheritdoc/>
-    public static bool operator <=(NetId left, NetId right) => left.Value <= right.Value;
-
-    /// <inheritdoc/>
-    public static bool operator >=(NetId left, NetId right) => left.Value >= right.Value;
 
     internal static int NwkIdBits(int type) => type switch { 0 or 1 => 6, 2 => 9, 3 => 11, 4 => 12, 5 => 13, 6 => 15, _ => 17 };
 }

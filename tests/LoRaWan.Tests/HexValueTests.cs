@@ -161,16 +161,6 @@ public abstract class HexIdentifierTests<T> : HexValueTests<T> where T : struct,
         return HexText.Parse<T>(value.ToString()!).Equals(value) && HexText.Parse<T>(Utf8(value, "-")).Equals(value) && HexText.Parse<T>($"{value::}").Equals(value);
     }
 
-    [Property]
-    public bool Values_sort_as_their_bytes_do(byte[] left, byte[] right)
-    {
-        var (a, b) = (Fill(left), Fill(right));
-        var expected = Math.Sign(a.AsSpan().SequenceCompareTo(b));
-        var (x, y) = (T.FromBytes(a), T.FromBytes(b));
-        return Math.Sign(x.CompareTo(y)) == expected
-            && x < y == expected < 0 && x > y == expected > 0 && x <= y == expected <= 0 && x >= y == expected >= 0;
-    }
-
     [Fact]
     public void Formats_are_upper_lower_dashes_and_colons()
     {
