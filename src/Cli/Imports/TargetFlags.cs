@@ -45,6 +45,13 @@ internal sealed class TargetFlags(string prefix)
         new(Insecure, FlagKind.Switch, "call the target without TLS") { Addition = true },
     ];
 
+    /// <summary>Whether an address is given, for commands that can do without a target.</summary>
+    public bool IsGiven(FlagValues flags) =>
+        flags.TextOrNull(DefaultAddress) is not null || flags.TextOrNull($"{prefix}identity-server-grpc-address") is not null;
+
+    /// <summary>Whether no key but that of the environment is given.</summary>
+    public bool IsKeyFromEnvironment(FlagValues flags) => flags.TextOrNull(KeyFile) is null && flags.Origin(Key) == FlagOrigin.Environment;
+
     /// <summary>Reads the flags.</summary>
     /// <exception cref="UsageException">An address is missing or is none.</exception>
     /// <exception cref="FailureException">The key or a file cannot be used.</exception>

@@ -45,6 +45,8 @@ internal static class DeviceWork
                 writer.WriteNumber("done"u8, summary.Done);
                 writer.WriteNumber("skipped"u8, summary.Skipped);
                 writer.WriteNumber("failed"u8, summary.Failed);
+                foreach (var note in summary.Notes)
+                    writer.WriteNumber(note.Code, note.Count);
                 writer.WriteBoolean("interrupted"u8, summary.Interrupted);
                 if (summary.Stopped is { } stopped)
                     writer.WriteString("stopped"u8, stopped.ToString());
@@ -55,7 +57,7 @@ internal static class DeviceWork
         {
             { Stopped: { } failure } => ExitCode.Of(failure),
             { Interrupted: true } => ExitCode.Interrupted,
-            { Failed: > 0 } => ExitCode.NeedsAttention,
+            { Failed: > 0 } or { Notes: [{ NeedsPerson: true }, ..] } => ExitCode.NeedsAttention,
             _ => ExitCode.Done,
         };
     }
@@ -79,6 +81,8 @@ internal static class DeviceWork
             error.Write($"  {problem.Count.ToString(CultureInfo.InvariantCulture),5}  {problem.Code}: {FailurePrinter.OneLine(problem.Text)}\n");
             error.Write($"         {string.Join(' ', problem.Devices.Take(DevicesListed).Select(FailurePrinter.OneLine))}{(problem.Count > DevicesListed ? " ..." : "")}\n");
         }
+        SummaryPrinter.Reasons(error, "Worth knowing:", summary.Notes.Where(static note => !note.NeedsPerson), 0);
+        SummaryPrinter.Reasons(error, "Needs a person:", summary.Notes.Where(static note => note.NeedsPerson), DevicesListed);
         if (summary.Stopped is not null || summary.Interrupted || summary.Failed > 0)
             error.Write("Next:\n  run the same command again: it looks at the source first and does what is left\n");
 

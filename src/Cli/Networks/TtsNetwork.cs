@@ -10,9 +10,11 @@ namespace Cli.Networks;
 /// <summary>The Things Stack as a source.</summary>
 internal static class TtsNetwork
 {
+    public const string Name = "tts";
+
     public static SourceDefinition Define() => new()
     {
-        Name = "tts",
+        Name = Name,
         Aliases = ["ttnv3"],
         OldPrefixes = ["ttnv3"],
         Summary = "Export devices from The Things Stack",

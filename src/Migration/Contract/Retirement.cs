@@ -62,6 +62,9 @@ public sealed record ChangeOutcome(ChangeResult Result)
     /// <summary>Anything worth noting in the history, without keys; may be null.</summary>
     public string? Detail { get; init; }
 
+    /// <summary>Anything that the summary of an export has to say about it; may be null.</summary>
+    public Note? Note { get; init; }
+
     /// <summary>True when nothing was changed because the keys at the source are neither the expected ones nor those the change leaves.</summary>
     public bool ChangedAtSource { get; init; }
 

@@ -411,6 +411,8 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options, Device
         {
             if (outcome.ChangedAtSource && device.Entry is not null)
                 tally.Note(device.Reference.Id, OtherKeys);
+            if (outcome.Note is { } note)
+                tally.Note(device.Reference.Id, note);
             if (outcome.Result == ChangeResult.Done || (outcome.ChangedAtSource && device.Entry is not null))
             {
                 tally.Retired++;

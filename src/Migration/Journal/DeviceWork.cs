@@ -41,6 +41,9 @@ public sealed record DeviceWorkSummary
     /// <summary>Reasons of the failed ones, most frequent first.</summary>
     public IReadOnlyList<ReasonCount> Problems { get; init; } = [];
 
+    /// <summary>What is left to a person about devices that are done or needed nothing.</summary>
+    public IReadOnlyList<ReasonCount> Notes { get; init; } = [];
+
     /// <summary>What stopped the command before its end; null when all devices had their turn or the user stopped it.</summary>
     public Failure? Stopped { get; init; }
 
@@ -75,6 +78,8 @@ internal sealed class DeviceWorkTally(IProgress<DeviceResult>? progress)
         progress?.Report(new DeviceResult(id, DeviceResultKind.Failed, Tally.CodeOf(failure), Tally.Innermost(failure).Message, failure));
     }
 
+    public void Note(string id, Note note) => reasons.Note(id, note);
+
     public DeviceWorkSummary Summarize(bool dryRun, bool interrupted) => new()
     {
         DryRun = dryRun,
@@ -82,6 +87,7 @@ internal sealed class DeviceWorkTally(IProgress<DeviceResult>? progress)
         Skipped = skipped,
         Failed = reasons.Rejected,
         Problems = reasons.Problems(),
+        Notes = reasons.Notes(static _ => null),
         Stopped = Stopped,
         Interrupted = interrupted,
     };

@@ -98,6 +98,12 @@ public sealed class JournalChange
     /// <summary>The device on The Things Stack equals its line.</summary>
     public static JournalChange Verified(JournalDeviceId device, string? detail = null) => OnTarget(device, DeviceState.Verified, TargetSide.Verified, detail);
 
+    /// <summary>The device is not on The Things Stack, or no longer: it may be imported again.</summary>
+    /// <param name="before">The entry as it was before.</param>
+    /// <param name="detail">Anything worth knowing, without keys.</param>
+    public static JournalChange OffTarget(JournalEntry before, string? detail = null) =>
+        new(before.Device, (before with { TargetSide = TargetSide.Unknown }).State, detail, static entry => entry with { TargetSide = TargetSide.Unknown });
+
     /// <summary>The device is not exported. A line that is already recorded is kept: it may be the only copy of the keys.</summary>
     /// <param name="device">The device.</param>
     /// <param name="code">Reason for scripts.</param>

@@ -1,15 +1,30 @@
 using Migration.Journal;
 using TheThingsStack.Errors;
+using TheThingsStack.Registries;
 
 namespace Migration;
 
-/// <summary>Puts devices back at the source as the journal has them: keys, sessions, deleted devices. Idempotent.</summary>
+/// <summary>
+/// Puts devices back at the source as the journal has them: keys, sessions, deleted devices. Idempotent. With a target, a device leaves
+/// The Things Stack before it is put back, so that it is at no time on both sides; its keys are in the journal meanwhile.
+/// </summary>
 /// <param name="source">The network.</param>
 /// <param name="reader">The journal of the export.</param>
 /// <param name="journal">The same journal, to record; null makes it a dry run.</param>
-public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJournal? journal)
+/// <param name="target">Removes devices from The Things Stack; null leaves them there, and a note says so.</param>
+public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJournal? journal, TargetRemoval? target = null)
 {
     private const int Concurrency = 16;
+
+    private static readonly Note StillOnTarget = new(
+        "still_on_target",
+        "it was imported into The Things Stack and is there still: on both sides it answers neither reliably. Run the same command again with "
+            + "--default-grpc-address HOST:PORT (and the target's key), or delete it in the Console",
+        NeedsPerson: true);
+
+    private static readonly Note NotLookedFor = new(
+        "not_looked_for_on_target",
+        "the journal does not know that it was imported, so it was not looked for on The Things Stack: add --application-id APP if it may be there");
 
     /// <summary>Rolls back. Expected failures are in the summary.</summary>
     /// <param name="ids">Device IDs; none means every device of the journal.</param>
@@ -38,29 +53,66 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
 
     private async Task<(SelectedDevice Selected, ChangeOutcome? Outcome)> StepAsync(SelectedDevice selected)
     {
-        if (selected.Entry is not { Way: { } way } entry || entry.SourceHoldsOriginal)
+        if (selected.Entry is not { } entry)
             return (selected, null);
-        var device = entry.Device;
-        var original = source.FromRecord(device.Application, device.DeviceId, entry.Record);
         try
         {
-            if (journal is not null)
-                await journal.RecordAsync(JournalChange.RestoreIntended(device));
-            var outcome = await source.RestoreAsync(original, new RetirePlan(way, entry.Replacement), dryRun: journal is null, CancellationToken.None);
-            if (journal is not null && outcome.Result == ChangeResult.Done)
-                await journal.RecordAsync(JournalChange.Restored(device, outcome.Detail));
-            else if (journal is not null && outcome.Result == ChangeResult.Unchanged && entry.SourceSide != SourceSide.RestoreIntended)
-                await journal.RecordAsync(JournalChange.TakenBack(entry, outcome.Failure?.Message));
-            return (selected, outcome);
+            return (selected, await StepAsync(entry));
+        }
+        catch (SourceUnavailableException e)
+        {
+            return (selected, new ChangeOutcome(ChangeResult.Unchanged) { Failure = e.Failure, SourceFailed = true });
+        }
+        catch (RegistryException e)
+        {
+            return (selected, new ChangeOutcome(ChangeResult.Unknown) { Failure = e.Failure });
         }
         catch (FailureException e)
         {
-            // Only the journal throws here.
-            return (selected, new ChangeOutcome(ChangeResult.Unknown) { Failure = e.Failure, SourceFailed = true });
+            return (selected, new ChangeOutcome(ChangeResult.Unchanged) { Failure = e.Failure, SourceFailed = e.Failure.Namespace?.EndsWith("/journal", StringComparison.Ordinal) == true });
         }
     }
 
-    private static void Take(SelectedDevice selected, ChangeOutcome? outcome, DeviceWorkTally tally)
+    private async Task<ChangeOutcome?> StepAsync(JournalEntry entry)
+    {
+        var device = entry.Device;
+        if (entry.Way is not { } way || entry.SourceHoldsOriginal)
+            return await LeaveTargetAsync(entry) is { } left ? new ChangeOutcome(ChangeResult.Done) { Detail = left } : null;
+
+        var original = source.FromRecord(device.Application, device.DeviceId, entry.Record);
+        var plan = new RetirePlan(way, entry.Replacement);
+        if (target is not null)
+        {
+            // It must not leave one side when the other does not take it back.
+            var possible = await source.RestoreAsync(original, plan, dryRun: true, CancellationToken.None);
+            if (possible.Result != ChangeResult.Done)
+                return possible;
+            if (await LeaveTargetAsync(entry) is { } left && journal is null)
+                return possible with { Detail = possible.Detail is null ? left : $"{left}; {possible.Detail}" };
+        }
+        if (journal is not null)
+            await journal.RecordAsync(JournalChange.RestoreIntended(device));
+        var outcome = await source.RestoreAsync(original, plan, dryRun: journal is null, CancellationToken.None);
+        if (journal is not null && outcome.Result == ChangeResult.Done)
+            await journal.RecordAsync(JournalChange.Restored(device, outcome.Detail));
+        else if (journal is not null && outcome.Result == ChangeResult.Unchanged && entry.SourceSide != SourceSide.RestoreIntended)
+            await journal.RecordAsync(JournalChange.TakenBack(entry, outcome.Failure?.Message));
+        return outcome;
+    }
+
+    /// <summary>Removes the device from the target; says so, or null when it was not there.</summary>
+    private async Task<string?> LeaveTargetAsync(JournalEntry entry)
+    {
+        if (target is null)
+            return null;
+        var importedTo = entry.TargetSide == TargetSide.Unknown ? null : reader.History(entry.Device).LastOrDefault(static step => step.State == DeviceState.Imported)?.Detail;
+        var application = await target.RemoveAsync(entry, importedTo, dryRun: journal is null);
+        if (journal is not null && (application is not null || entry.TargetSide != TargetSide.Unknown))
+            await journal.RecordAsync(JournalChange.OffTarget(entry, application is null ? "it is not on The Things Stack" : $"removed from The Things Stack, application {application}"));
+        return application is null ? null : journal is null ? $"it would be removed from application {application} of The Things Stack" : $"removed from application {application} of The Things Stack";
+    }
+
+    private void Take(SelectedDevice selected, ChangeOutcome? outcome, DeviceWorkTally tally)
     {
         if (selected.Failure is { } failure)
             tally.Fail(selected.Id, failure);
@@ -70,6 +122,10 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
             tally.Done(selected.Id, outcome.Detail);
         else
             tally.Fail(selected.Id, outcome.Failure ?? new Failure("the network did not say what happened"));
+        if (target is null && selected.Entry is { TargetSide: not TargetSide.Unknown } && outcome?.Result is null or ChangeResult.Done)
+            tally.Note(selected.Id, StillOnTarget);
+        if (target is { NamesApplication: false } && selected.Entry is { TargetSide: TargetSide.Unknown, Line: not null } && outcome is { Result: ChangeResult.Done })
+            tally.Note(selected.Id, NotLookedFor);
         if (outcome is { SourceFailed: true })
             tally.Stopped ??= outcome.Failure;
     }

@@ -1,6 +1,7 @@
 using Rpc;
 using Sources.Tts.Api;
 using TheThingsStack.Api;
+using TheThingsStack.Errors;
 using TheThingsStack.Registries;
 
 namespace Sources.Tts;
@@ -22,6 +23,9 @@ internal sealed class ClusterServers(ClusterClient client, IReadOnlySet<TtsServe
         var answer = await client.Identity.ListAsync(application, page, IdentityServerClient.PageSize, Listed, cancellation);
         return ([.. answer.Devices.Select(device => device.Ids.DeviceId)], answer.Total);
     }
+
+    public Task<Failure?> MissingRightsAsync(string application, IReadOnlyCollection<Right> needed, CancellationToken cancellation) =>
+        ApplicationRights.MissingAsync(client.Identity, application, "source/tts", needed, cancellation);
 
     public async Task<TtsAnswer> GetAsync(TtsServer server, EndDeviceIdentifiers ids, IReadOnlyList<string> paths, CancellationToken cancellation)
     {

@@ -1,5 +1,6 @@
 using Sources.Tts.Api;
 using TheThingsStack.Api;
+using TheThingsStack.Errors;
 
 namespace Sources.Tts;
 
@@ -11,6 +12,9 @@ internal interface ITtsServers : IAsyncDisposable
 
     /// <summary>Gives a page of device IDs, from page 1, and how many devices the application has; null when the server does not say.</summary>
     Task<(IReadOnlyList<string> Ids, int? Total)> ListAsync(string application, int page, CancellationToken cancellation);
+
+    /// <summary>Says which of these rights the key lacks on an application; null when it has all.</summary>
+    Task<Failure?> MissingRightsAsync(string application, IReadOnlyCollection<Right> needed, CancellationToken cancellation);
 
     /// <summary>Reads a device. A device that is not there is a <see cref="TheThingsStack.Registries.RegistryException"/> too.</summary>
     Task<TtsAnswer> GetAsync(TtsServer server, EndDeviceIdentifiers ids, IReadOnlyList<string> paths, CancellationToken cancellation);

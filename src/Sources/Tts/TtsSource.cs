@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography.X509Certificates;
@@ -22,6 +23,7 @@ public sealed partial class TtsSource : IDeviceSource
     private readonly ITtsServers servers;
     private readonly TtsReader reader;
     private readonly AdaptiveConcurrency concurrency;
+    private readonly ConcurrentDictionary<(string Application, bool WithKeys), Lazy<Task<Failure?>>> rights = new();
 
     internal TtsSource(TtsOptions options, SourceContext context, ITtsServers servers)
     {
@@ -107,6 +109,9 @@ public sealed partial class TtsSource : IDeviceSource
         ArgumentNullException.ThrowIfNull(device);
         if (device.Application.Length == 0)
             throw new FailureException(Failure.Named("source/tts/config", "no_app_id", "no app id") with { Advice = "give --app-id, or name the device APPLICATION/ID" });
+        // A run that will change the source finds out before the first line that it may not.
+        if (options.Retires != RetireScope.None)
+            await RequireRightsAsync(device.Application, withKeys: false, cancellation);
         return await InTurnAsync(() => reader.ReadAsync(device.Application, device.Id, cancellation), cancellation);
     }
 
@@ -152,6 +157,7 @@ public sealed partial class TtsSource : IDeviceSource
         return await ChangeAsync(
             async change =>
             {
+                await RequireRightsAsync(exported.Application, withKeys: false, cancellation);
                 var now = await reader.ReadRemainsAsync(exported.Application, exported.Id, cancellation);
                 if (!now.Records().Any())
                     return new ChangeOutcome(ChangeResult.Done) { Detail = "the device is no longer there" };
@@ -168,7 +174,8 @@ public sealed partial class TtsSource : IDeviceSource
                     await DeleteAsync(now, change, cancellation);
                 else
                     await MuteAsync(now, change, cancellation);
-                return new ChangeOutcome(ChangeResult.Done) { Detail = TtsRetirement.CountersMoved(now, exported) };
+                var moved = TtsRetirement.CountersMoved(now, exported);
+                return new ChangeOutcome(ChangeResult.Done) { Detail = moved, Note = moved is null ? null : CountersMoved };
             },
             cancellation);
     }
@@ -187,6 +194,7 @@ public sealed partial class TtsSource : IDeviceSource
         return await ChangeAsync(
             async change =>
             {
+                await RequireRightsAsync(exported.Application, withKeys: plan.Way == RetireWay.Delete, cancellation);
                 var now = await reader.ReadRemainsAsync(exported.Application, exported.Id, cancellation);
                 var match = Compare(now, exported, plan);
                 if (match == RecordMatch.Other)
@@ -252,6 +260,29 @@ public sealed partial class TtsSource : IDeviceSource
                 throw new FailureException(ListChanged(application, $"it has {total} devices, {listed} of them were listed"));
             if (total is null ? answer.Ids.Count < IdentityServerClient.PageSize : listed >= total)
                 yield break;
+        }
+    }
+
+    /// <summary>Asks once for each application, and stops the run when the key may not do what it is about to do.</summary>
+    private async Task RequireRightsAsync(string application, bool withKeys, CancellationToken cancellation)
+    {
+        var answer = rights.GetOrAdd((application, withKeys), key => new Lazy<Task<Failure?>>(() => AskRightsAsync(key.Application, key.WithKeys)));
+        if (await answer.Value.WaitAsync(cancellation) is { } missing)
+            throw new SourceUnavailableException(missing);
+    }
+
+    private async Task<Failure?> AskRightsAsync(string application, bool withKeys)
+    {
+        try
+        {
+            return await servers.MissingRightsAsync(
+                application,
+                withKeys ? [Right.ApplicationDevicesWrite, Right.ApplicationDevicesWriteKeys] : [Right.ApplicationDevicesWrite],
+                CancellationToken.None);
+        }
+        catch (RegistryException e)
+        {
+            return e.Failure;
         }
     }
 
@@ -333,6 +364,9 @@ public sealed partial class TtsSource : IDeviceSource
             throw;
         }
     }
+
+    private static Note CountersMoved { get; } = new(
+        "counters_moved", "the source sent more downlinks after the line was written: the device does not take as many of the target's first ones; `journal show ID` tells how many");
 
     private static Failure ChangedAtSource { get; } = Failure.Named("source/tts", "changed_at_source", "its keys at the source are no longer those that were exported: it has joined, or was registered anew") with
     {

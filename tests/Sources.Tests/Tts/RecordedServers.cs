@@ -77,6 +77,8 @@ internal sealed class RecordedServers : ITtsServers
         return ((IReadOnlyList<string>)[.. ids.Skip((page - 1) * PageSize).Take(PageSize)], (int?)ids.Count);
     });
 
+    public Task<Failure?> MissingRightsAsync(string application, IReadOnlyCollection<Right> needed, CancellationToken cancellation) => Task.FromResult<Failure?>(null);
+
     public Task<TtsAnswer> GetAsync(TtsServer server, EndDeviceIdentifiers ids, IReadOnlyList<string> paths, CancellationToken cancellation) => Serve($"{Name(server)} Get {ids.DeviceId}", () =>
     {
         var forbidden = paths.Where(path => Refused.Contains(path) || (path == TtsMasks.ProfilePath && Profiles.Count == 0)).ToList();

@@ -82,6 +82,59 @@ public sealed class TtsClusterTests : IDisposable
         Assert.Contains("RIGHT_APPLICATION_DEVICES_READ_KEYS", refusal.Attributes["missing"], StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_key_that_may_not_delete_stops_the_run_before_a_line_is_written_or_a_device_deleted(bool disableDownlinksOnly)
+    {
+        await using var cluster = await TtsCluster.StartAsync();
+        Fill(cluster, 3);
+        var key = cluster.AddApiKey(Application, Right.ApplicationDevicesRead, Right.ApplicationDevicesReadKeys);
+        var run = await ExportAsync(
+            cluster,
+            key,
+            options => disableDownlinksOnly ? options with { DisableSourceDownlinks = new Setting<bool>(true) } : options with { DeleteSourceDevice = new Setting<bool>(true) },
+            Path.Combine(folder.FullName, "run.journal"));
+        Assert.Empty(run.Lines);
+        Assert.Equal(3, cluster.DeviceIds(Application).Count);
+        var refusal = run.Summary.Stopped!.Cause!;
+        Assert.Equal(("missing_rights", "RIGHT_APPLICATION_DEVICES_WRITE"), (refusal.Name, refusal.Attributes["missing"]));
+        Assert.DoesNotContain(cluster.Requests.All, request => request.Method.EndsWith("/Delete", StringComparison.Ordinal) || request.Method.EndsWith("/Set", StringComparison.Ordinal));
+        // Without changing the source the same key is enough.
+        Assert.Equal(3, (await ExportAsync(cluster, key)).Lines.Count);
+    }
+
+    [Fact]
+    public async Task Rights_are_asked_for_once_however_many_devices_there_are()
+    {
+        await using var cluster = await TtsCluster.StartAsync();
+        var key = Fill(cluster, 9);
+        var run = await ExportAsync(cluster, key, options => options with { DeleteSourceDevice = new Setting<bool>(true) }, Path.Combine(folder.FullName, "run.journal"));
+        Assert.Equal(9, run.Summary.Retired);
+        Assert.Equal(1, cluster.Requests.All.Count(request => request.Method.EndsWith("/ListRights", StringComparison.Ordinal)));
+    }
+
+    [Fact] // D22
+    public async Task Downlinks_that_the_source_sent_after_the_line_are_told_in_the_summary()
+    {
+        await using var cluster = await TtsCluster.StartAsync();
+        var key = Fill(cluster, 2);
+        const string Id = "meter-000002";
+        var reads = 0;
+        cluster.Requests.Answered = request =>
+        {
+            if (request is { Item: Id, Status.Code: GrpcCode.Ok } && request.Method.EndsWith("NsEndDeviceRegistry/Get", StringComparison.Ordinal) && Interlocked.Increment(ref reads) == 1)
+            {
+                var device = cluster.Device(Application, Id);
+                device.Network!.Session.LastNFCntDown += 3;
+                cluster.Put(Application, Id, device);
+            }
+        };
+        var run = await ExportAsync(cluster, key, options => options with { DeleteSourceDevice = new Setting<bool>(true) }, Path.Combine(folder.FullName, "run.journal"));
+        Assert.Equal(2, run.Summary.Retired);
+        Assert.Equal([Id], Assert.Single(run.Summary.Notes, note => note.Code == "counters_moved").Devices);
+    }
+
     [Fact]
     public async Task Deleted_devices_are_gone_from_all_servers_and_a_rollback_puts_them_back_as_they_were()
     {
