@@ -73,7 +73,7 @@ internal static class AnswerReader
             if (await body.ReadAsync(prefix.AsMemory(0, 1), cancellation) != 0)
                 return Broken("the server answered with more than one message");
             if (flag == 1)
-                return Decompress(message.AsMemory(0, (int)length), encoding, most);
+                return Decompress(message, (int)length, encoding, most);
             var answer = Answer.Of(message, (int)length);
             message = null;
             return answer;
@@ -86,17 +86,17 @@ internal static class AnswerReader
         }
     }
 
-    private static Answer Decompress(ReadOnlyMemory<byte> compressed, string? encoding, int most)
+    private static Answer Decompress(byte[] compressed, int compressedLength, string? encoding, int most)
     {
         if (encoding is null or "identity")
             return Broken("the message is marked as compressed, but the answer has no grpc-encoding");
         if (encoding != "gzip")
             return Broken($"the message is compressed with {Printable.OneLine(encoding, 40)}, which was not offered to the server");
-        var plain = ArrayPool<byte>.Shared.Rent(Math.Max(256, (int)Math.Min(most, compressed.Length * 4L)));
+        var plain = ArrayPool<byte>.Shared.Rent(Math.Max(256, (int)Math.Min(most, compressedLength * 4L)));
         var length = 0;
         try
         {
-            using var gzip = new GZipStream(new ReadOnlyMemoryStream(compressed), CompressionMode.Decompress);
+            using var gzip = new GZipStream(new MemoryStream(compressed, 0, compressedLength), CompressionMode.Decompress);
             while (true)
             {
                 if (length == plain.Length)
@@ -113,7 +113,7 @@ internal static class AnswerReader
                 if (length > most)
                     return Answer.Bad(TooLarge(string.Create(CultureInfo.InvariantCulture, $"received message after decompression larger than max {most}")));
             }
-            if (!IsWhole(compressed.Span, plain.AsSpan(0, length)))
+            if (!IsWhole(compressed.AsSpan(0, compressedLength), plain.AsSpan(0, length)))
                 return Broken("the message cannot be decompressed");
             var answer = Answer.Of(plain, length);
             plain = null;
@@ -149,43 +149,4 @@ internal static class AnswerReader
 
     private static string Truncated(int count, int length, string what) => string.Create(
         CultureInfo.InvariantCulture, $"the answer ends within {what}, after {count} of {length} bytes");
-
-    private sealed class ReadOnlyMemoryStream(ReadOnlyMemory<byte> memory) : Stream
-    {
-        private int position;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => memory.Length;
-
-        public override long Position
-        {
-            get => position;
-            set => throw new NotSupportedException();
-        }
-
-        public override int Read(Span<byte> buffer)
-        {
-            var count = Math.Min(buffer.Length, memory.Length - position);
-            memory.Span.Slice(position, count).CopyTo(buffer);
-            position += count;
-            return count;
-        }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-    }
 }

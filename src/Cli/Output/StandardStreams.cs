@@ -76,26 +76,12 @@ internal static partial class StandardStreams
         public short Received;
     }
 
-    private sealed class UnixStream(int descriptor, bool isClosed) : Stream
+    private sealed class UnixStream(int descriptor, bool isClosed) : WriteOnlyStream
     {
         private const int Interrupted = 4;
         private const int WouldBlock = 11;
         private const int WouldBlockOnMac = 35;
         private const short ForWriting = 4;
-
-        public override bool CanRead => false;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => true;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
 
         public override unsafe void Write(ReadOnlySpan<byte> buffer)
         {
@@ -123,37 +109,6 @@ internal static partial class StandardStreams
                 throw new IOException(new Win32Exception(error).Message, error);
             }
         }
-
-        public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
-
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            try
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                Write(buffer.Span);
-                return ValueTask.CompletedTask;
-            }
-            catch (Exception e) when (e is IOException or OperationCanceledException)
-            {
-                return ValueTask.FromException(e);
-            }
-        }
-
-        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-            WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-        public override void Flush()
-        {
-        }
-
-        public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
     }
 
     private sealed class Utf8Writer(Stream stream) : TextWriter
