@@ -118,7 +118,7 @@ public sealed class TtnV2ExportGoldenTests(ITestOutputHelper output)
                 Mask(session["keys"]!.AsObject(), "session_key_id");
             }
         }
-        if (Difference(want, got, "") is { } difference)
+        if (JsonDifference.Find(want, got, "") is { } difference)
             return difference;
 
         var notes = events.Of<ExportEvent.Exported>().Single().Notes.Select(n => n.Code).ToHashSet();
@@ -160,32 +160,6 @@ public sealed class TtnV2ExportGoldenTests(ITestOutputHelper output)
         if (node.ContainsKey(member))
             node[member] = "masked";
     }
-
-    private static string? Difference(JsonNode? want, JsonNode? got, string path)
-    {
-        switch (want, got)
-        {
-            case (JsonObject w, JsonObject g):
-                foreach (var name in w.Select(m => m.Key).Union(g.Select(m => m.Key)))
-                {
-                    if (!w.ContainsKey(name) || !g.ContainsKey(name))
-                        return $"{path}.{name}: {(w.ContainsKey(name) ? $"missing, should be {w[name]?.ToJsonString()}" : $"not wanted: {g[name]?.ToJsonString()}")}";
-                    if (Difference(w[name], g[name], $"{path}.{name}") is { } inner)
-                        return inner;
-                }
-                return null;
-            case (JsonArray w, JsonArray g):
-                if (w.Count != g.Count)
-                    return $"{path}: {g.Count} items, should be {w.Count}";
-                return Enumerable.Range(0, w.Count).Select(i => Difference(w[i], g[i], $"{path}[{i}]")).FirstOrDefault(d => d is not null);
-            case (JsonValue w, JsonValue g) when w.GetValueKind() == JsonValueKind.Number && g.GetValueKind() == JsonValueKind.Number:
-                return Number(w).Equals(Number(g)) ? null : $"{path}: {g.ToJsonString()}, should be {w.ToJsonString()}";
-            default:
-                return JsonNode.DeepEquals(want, got) ? null : $"{path}: {got?.ToJsonString()}, should be {want?.ToJsonString()}";
-        }
-    }
-
-    private static double Number(JsonValue value) => double.Parse(value.ToJsonString(), CultureInfo.InvariantCulture);
 
     private static string? CompareError(GoldenRow row, Failure rejected)
     {

@@ -53,7 +53,7 @@ internal static class TtsDifferences
         var want = JsonNode.Parse(recorded)!.AsObject();
         foreach (var (_, mend) in OfLines)
             mend(want, records);
-        if (Difference(want, JsonNode.Parse(line)!, "") is { } difference)
+        if (JsonDifference.Find(want, JsonNode.Parse(line)!, "") is { } difference)
             return difference;
         var notes = run.Notes.GetValueOrDefault(id, []);
         foreach (var (defect, code, applies) in OfNotes)
@@ -134,28 +134,6 @@ internal static class TtsDifferences
     }
 
     private static bool IsEmpty(JsonNode? value) => value is null or JsonObject { Count: 0 } || (value is JsonValue text && text.GetValueKind() == JsonValueKind.String && text.GetValue<string>().Length == 0);
-
-    private static string? Difference(JsonNode? want, JsonNode? got, string path)
-    {
-        switch (want, got)
-        {
-            case (JsonObject w, JsonObject g):
-                foreach (var name in w.Select(m => m.Key).Union(g.Select(m => m.Key)))
-                {
-                    if (!w.ContainsKey(name) || !g.ContainsKey(name))
-                        return $"{path}.{name}: {(w.ContainsKey(name) ? $"missing, should be {w[name]?.ToJsonString()}" : $"not wanted: {g[name]?.ToJsonString()}")}";
-                    if (Difference(w[name], g[name], $"{path}.{name}") is { } inner)
-                        return inner;
-                }
-                return null;
-            case (JsonArray w, JsonArray g):
-                return w.Count != g.Count
-                    ? $"{path}: {g.Count} items, should be {w.Count}"
-                    : Enumerable.Range(0, w.Count).Select(i => Difference(w[i], g[i], $"{path}[{i}]")).FirstOrDefault(d => d is not null);
-            default:
-                return JsonNode.DeepEquals(want, got) ? null : $"{path}: {got?.ToJsonString()}, should be {want?.ToJsonString()}";
-        }
-    }
 
     /// <summary>What four servers held, and how the tool was called.</summary>
     internal sealed class Records(JsonElement records, IReadOnlyList<string> args)
