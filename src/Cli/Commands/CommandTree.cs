@@ -67,14 +67,14 @@ public static class CommandTree
             {
                 Operands = "...",
                 Aliases = ["end-devices", "end-device", "devices", "devs", "dev", "d"],
-                FlagFactory = () => [.. source.FlagsOfCommands(), .. SafetyFlags(withIds: true)],
+                FlagFactory = () => [.. source.FlagsOfCommands(), .. StraightThrough.Flags(), .. SafetyFlags(withIds: true)],
                 RunAsync = invocation => ExportCommand.RunAsync(invocation, source, Migration.ExportedItems.Devices),
             },
             new Command("application", ApplicationSummary)
             {
                 Operands = "...",
                 Aliases = ["applications", "apps", "app", "a"],
-                FlagFactory = () => [.. source.FlagsOfCommands(), .. SafetyFlags(withIds: false)],
+                FlagFactory = () => [.. source.FlagsOfCommands(), .. StraightThrough.Flags(), .. SafetyFlags(withIds: false)],
                 RunAsync = invocation => ExportCommand.RunAsync(invocation, source, Migration.ExportedItems.Applications),
             },
             .. source.Journal is null ? (ReadOnlySpan<Command>)[] : [RetireCommand.Create(source)],

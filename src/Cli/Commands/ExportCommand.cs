@@ -15,12 +15,16 @@ internal static class ExportCommand
     /// <summary>Name of the flag that chooses the source on the deprecated commands.</summary>
     public const string SourceFlag = "source";
 
-    /// <summary>Exports; exit code 0 when every device is on its way, else 1.</summary>
+    /// <summary>
+    /// Exports; exit code 0 when every device is on its way, else 1. With <c>--import-to</c> the codes of the commands that the Go tool does
+    /// not have.
+    /// </summary>
     public static async Task<int> RunAsync(Invocation invocation, SourceDefinition source, ExportedItems items)
     {
         var environment = invocation.Environment;
         var values = invocation.Flags;
-        var flags = new SourceFlags(source.Name, values, environment) { Items = items };
+        var isStraight = StraightThrough.IsGiven(values);
+        var flags = new SourceFlags(source.Name, values, environment) { Items = items, StraightThrough = isStraight };
         if ((source.Check(flags) ?? CheckPlansAddress(values)) is { } failure)
             throw new FailureException(failure);
 
@@ -28,6 +32,8 @@ internal static class ExportCommand
         foreach (var (variable, value) in values.MisreadSwitches(source.Name + "."))
             Note(status, $"{variable.Name}={Quote.Double(value)} counts as off: only \"{variable.TrueWord}\" is on");
 
+        var log = new StderrLogger(status, values.IsOn(GlobalFlags.Verbose));
+        await using var straight = isStraight ? StraightThrough.Open(invocation, source, flags, log) : null;
         var (ids, fromStandardInput) = await ReadIdsAsync(invocation, source, flags, items, status);
         if (ids.Count == 0)
         {
@@ -45,7 +51,6 @@ internal static class ExportCommand
             FailFast = values.IsOn(GlobalFlags.FailFast),
             Concurrency = source.Concurrency,
         };
-        var log = new StderrLogger(status, values.IsOn(GlobalFlags.Verbose));
         await using var devices = source.Open(flags, SourceContexts.Create(invocation, log));
 
         JournalScope? scope = null;
@@ -55,43 +60,46 @@ internal static class ExportCommand
             scope = new JournalScope(source.Name, support.Server(flags));
             file = JournalFiles.For(environment, values, scope, items == ExportedItems.Applications && ids.Count == 1 ? ids[0] : support.Application(flags));
         }
+        else if (isStraight)
+        {
+            // Nothing to retire there, but what is imported has to be known.
+            scope = new JournalScope(source.Name, "");
+            file = JournalFiles.For(environment, values, scope, "");
+        }
         // Before the first call: without a journal that can be written nothing would be changed at the source, and that is not what was asked.
         await using var journal = options.DryRun || scope is null ? null : DeviceJournal.Open(new JournalOptions(file, scope, BuildInformation.Version, environment.Clock));
         using var earlier = options.DryRun && File.Exists(file) ? JournalReader.Open(file) : null;
 
-        using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(invocation.Cancellation);
-        var abort = new TaskCompletionSource();
-        var interrupts = 0;
-        using var registration = environment.OnInterrupt(() =>
-        {
-            if (Interlocked.Increment(ref interrupts) > 1)
-            {
-                abort.TrySetResult();
-                return;
-            }
-            status.WriteLine("Interrupted: finishing the devices in hand. Press Ctrl-C again to stop at once.");
-            interrupt.Cancel();
-        });
-
         var progress = new ExportProgress(status, environment.Clock, options.FailFast);
         await using var rejects = RejectsFile.Open(invocation, progress);
-        var run = new Exporter(devices, options, journal, earlier).RunAsync(
-            new ExportRequest(items, ids), environment.StandardOutput, rejects is null ? progress : rejects, interrupt.Token);
-        if (await Task.WhenAny(run, abort.Task) == abort.Task)
+        var exporter = new Exporter(devices, options, journal, earlier, straight?.Importer);
+        var summary = await InterruptibleRun.FinishInHandAsync(
+            environment,
+            status,
+            interrupt => exporter.RunAsync(new ExportRequest(items, ids), environment.StandardOutput, rejects is null ? progress : rejects, interrupt),
+            invocation.Cancellation);
+        if (summary is null)
         {
             status.WriteLine(options.DryRun
                 ? "Stopped at once. This was a dry run: nothing was changed."
                 : $"Stopped at once. The last lines of the file may be of devices that are still alive at {source.Name}: run the same command again, it finishes them.");
-            return 1;
+            return isStraight ? ExitCode.Interrupted : ExitCode.Failed;
         }
-        var summary = await run;
         status.Write(error =>
         {
             if (summary.Stopped is { } stopped)
                 FailurePrinter.Write(error, stopped);
-            SummaryPrinter.Write(error, summary, source.Name, journal?.File, NextCommand.For(summary, invocation.Command, environment.Arguments, fromStandardInput));
+            SummaryPrinter.Write(error, summary, source.Name, journal?.File, NextCommand.For(summary, invocation, fromStandardInput, journal?.File));
         });
-        return summary.Succeeded ? 0 : 1;
+        if (!isStraight)
+            return summary.Succeeded ? ExitCode.Done : ExitCode.Failed;
+        return summary switch
+        {
+            { Stopped: { } stopped } => ExitCode.Of(stopped),
+            { Interrupted: true } => ExitCode.Interrupted,
+            { Succeeded: false } => ExitCode.NeedsAttention,
+            _ => ExitCode.Done,
+        };
     }
 
     /// <summary>Arguments win over standard input; empty ones are skipped.</summary>

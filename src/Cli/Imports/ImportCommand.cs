@@ -66,26 +66,13 @@ internal static class ImportCommand
         await using var client = new ClusterClient(cluster);
         await using var progress = new ImportProgress(environment, status, OutputFormat.IsJson(invocation), ImportProgress.OpenRejects(invocation));
 
-        using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(invocation.Cancellation);
-        var abort = new TaskCompletionSource();
-        var interrupts = 0;
-        using var registration = environment.OnInterrupt(() =>
-        {
-            if (Interlocked.Increment(ref interrupts) > 1)
-            {
-                abort.TrySetResult();
-                return;
-            }
-            status.WriteLine("Interrupted: finishing the devices in hand. Press Ctrl-C again to stop at once.");
-            interrupt.Cancel();
-        });
-        var run = new Importer(client, options, FrequencyPlanFlags.Open(flags, environment), concurrency, environment.Clock, journal).RunAsync(file.Stream, progress, interrupt.Token);
-        if (await Task.WhenAny(run, abort.Task) == abort.Task)
+        var importer = new Importer(client, options, FrequencyPlanFlags.Open(flags, environment), concurrency, environment.Clock, journal);
+        var summary = await InterruptibleRun.FinishInHandAsync(environment, status, interrupt => importer.RunAsync(file.Stream, progress, interrupt), invocation.Cancellation);
+        if (summary is null)
         {
             status.WriteLine("Stopped at once. Devices in hand may be created in part: run the same command again, it completes them.");
             return ExitCode.Interrupted;
         }
-        var summary = await run;
         status.Write(error => Write(error, summary, invocation, concurrency));
         return summary switch
         {

@@ -28,13 +28,13 @@ internal static class DeviceWork
         Invocation invocation, StatusWriter status, string done, bool json, Func<IProgress<DeviceResult>, CancellationToken, Task<DeviceWorkSummary>> run)
     {
         var environment = invocation.Environment;
-        using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(invocation.Cancellation);
-        using var registration = environment.OnInterrupt(() =>
+        var summary = await InterruptibleRun.FinishInHandAsync(
+            environment, status, interrupt => run(new Printer(environment, status, done, json), interrupt), invocation.Cancellation);
+        if (summary is null)
         {
-            status.WriteLine("Interrupted: finishing the devices in hand.");
-            interrupt.Cancel();
-        });
-        var summary = await run(new Printer(environment, status, done, json), interrupt.Token);
+            status.WriteLine("Stopped at once. What was done to the devices in hand is not known: run the same command again, it looks at the source first.");
+            return ExitCode.Interrupted;
+        }
         status.Write(error => Write(error, summary, done));
         if (json)
         {

@@ -64,6 +64,9 @@ internal sealed class SourceDefinition
     /// <summary>Applications of <c>application</c> without arguments, for <see cref="ItemsWithoutArguments.Configured"/>.</summary>
     public Func<SourceFlags, IReadOnlyList<string>> DefaultApplications { get; init; } = static _ => [];
 
+    /// <summary>Addresses (host:port) of a The Things Stack that devices leave; empty for other networks.</summary>
+    public Func<SourceFlags, IReadOnlyList<string>> TheThingsStackAddresses { get; init; } = static _ => [];
+
     /// <summary>Flags of <c>NAME device</c> and <c>NAME application</c>.</summary>
     public IReadOnlyList<Flag> FlagsOfCommands()
     {

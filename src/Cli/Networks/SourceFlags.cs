@@ -14,6 +14,9 @@ internal sealed class SourceFlags(string source, FlagValues values, CliEnvironme
     /// <summary>What the command exports; null for a command about a journal.</summary>
     public ExportedItems? Items { get; init; }
 
+    /// <summary>Whether devices are imported before they are retired.</summary>
+    public bool StraightThrough { get; init; }
+
     /// <summary>Text of a flag with its origin; empty when nothing is said.</summary>
     public Setting<string> Text(string name) => new(values.Text(Target(name)), values.OriginName(Target(name)));
 

@@ -65,6 +65,7 @@ internal static class TtnV2Network
         WithSession = flags.Switch("with-session"),
         ResetsToFrequencyPlan = flags.Switch("resets-to-frequency-plan"),
         RequestsPerSecond = flags.Text("requests-per-second"),
+        StraightThrough = flags.StraightThrough,
     };
 
     /// <summary>The address that names the network in a journal.</summary>

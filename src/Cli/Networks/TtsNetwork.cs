@@ -12,6 +12,8 @@ internal static class TtsNetwork
 {
     public const string Name = "tts";
 
+    private static readonly string[] Addresses = ["default", "identity-server", "network-server", "application-server", "join-server"];
+
     public static SourceDefinition Define() => new()
     {
         Name = Name,
@@ -29,6 +31,8 @@ internal static class TtsNetwork
             IsServerGiven = static flags => Server(flags).Length > 0,
         },
         Concurrency = TtsSource.MostDevices,
+        TheThingsStackAddresses = static flags =>
+            [.. Addresses.Select(server => flags.Text(server + "-grpc-address").Value)],
     };
 
     private static IReadOnlyList<Flag> Flags() =>
@@ -100,7 +104,16 @@ internal static class TtsNetwork
     }
 
     private static Failure? Check(SourceFlags flags) =>
-        Explained(flags, Options(flags).Validate(NeedsAppId(flags))) ?? (flags.Switch("insecure").Value ? null : flags.RequireReadable("ca-file"));
+        Explained(flags, Options(flags).Validate(NeedsAppId(flags))) ?? StaysOnBoth(flags) ?? (flags.Switch("insecure").Value ? null : flags.RequireReadable("ca-file"));
+
+    /// <summary>Straight through, a device that nothing is done about at the source would be on both sides.</summary>
+    private static Failure? StaysOnBoth(SourceFlags flags) =>
+        !flags.StraightThrough || flags.Switch("delete-source-device").Value || flags.Switch("disable-source-downlinks").Value
+            ? null
+            : Failure.Named("source/tts/config", "stays_at_source", "devices would be on both sides: nothing says what becomes of them at the source") with
+            {
+                Advice = "Give --delete-source-device, or --disable-source-downlinks; `ttn-lw-migrate rollback` takes either back.",
+            };
 
     /// <summary>The form of the flag depends on the command, which the options do not know.</summary>
     private static Failure? Explained(SourceFlags flags, Failure? failure)

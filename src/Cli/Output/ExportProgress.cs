@@ -35,6 +35,10 @@ internal sealed class ExportProgress(StatusWriter status, TimeProvider clock, bo
                 _failed++;
                 ReportFailure(rejected.Failure);
                 break;
+            case ExportEvent.ImportFailed missing:
+                _failed++;
+                ReportFailure(missing.Failure);
+                break;
             case ExportEvent.RetireFailed failed:
                 _failed++;
                 ReportFailure(failed.Failure);
@@ -49,7 +53,7 @@ internal sealed class ExportProgress(StatusWriter status, TimeProvider clock, bo
     private void ReportFailure(TheThingsStack.Errors.Failure failure)
     {
         var reason = failure;
-        while (reason.Name == "export" && reason.Cause is { } cause)
+        while (reason.Name is "export" or "import" && reason.Cause is { } cause)
             reason = cause;
         var code = reason.Name ?? reason.Message;
         var seen = _detailed.GetValueOrDefault(code);

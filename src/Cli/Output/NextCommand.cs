@@ -12,16 +12,19 @@ internal static class NextCommand
 
     /// <summary>Gives the commands; empty when there is nothing to do.</summary>
     /// <param name="summary">What the run came to.</param>
-    /// <param name="command">The command that ran.</param>
-    /// <param name="words">Its words.</param>
+    /// <param name="invocation">The command that ran.</param>
     /// <param name="fromStandardInput">Whether the IDs came from standard input.</param>
-    public static IReadOnlyList<string> For(ExportSummary summary, Command command, IReadOnlyList<string> words, bool fromStandardInput)
+    /// <param name="journal">Path of the journal; null without one.</param>
+    public static IReadOnlyList<string> For(ExportSummary summary, Invocation invocation, bool fromStandardInput, string? journal)
     {
+        var (command, words) = (invocation.Command, invocation.Environment.Arguments);
         var input = fromStandardInput ? " < device_ids.txt" : "";
         switch (summary.Next)
         {
             case NextStep.RunForReal:
                 return [$"{Again(command, words, keepDryRun: false)}{input} > devices.json"];
+            case NextStep.SolveAndRunAgain when summary.ImportedTo is not null:
+                return ["solve what is listed above, then run the same command again; what is done is only written again:", $"{Again(command, words, keepDryRun: true)}{input} > devices.json"];
             case NextStep.SolveAndRunAgain:
                 var failed = summary.Problems.SelectMany(p => p.Devices).Distinct().ToList();
                 return failed.Count <= MostIds
@@ -31,6 +34,8 @@ internal static class NextCommand
                 return ["run the same command again; it goes on where this run ended and writes the complete file:", $"{Again(command, words, keepDryRun: true)}{input} > devices.json"];
             case NextStep.Import:
                 return ["ttn-lw-cli end-devices create --application-id YOUR-APPLICATION < devices.json"];
+            case NextStep.Verify:
+                return [Commands.StraightThrough.Verify(invocation, journal!)];
             default:
                 return [];
         }
@@ -86,7 +91,7 @@ internal static class NextCommand
     }
 
     /// <summary>Quotes a word for a POSIX shell when it needs it.</summary>
-    private static string Shell(string word)
+    public static string Shell(string word)
     {
         foreach (var c in word)
         {

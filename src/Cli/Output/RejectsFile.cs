@@ -5,7 +5,7 @@ using TheThingsStack.Errors;
 
 namespace Cli.Output;
 
-/// <summary><c>--rejects FILE</c>: one JSON line for each device that was not exported or not retired. <c>--ids-from</c> reads it.</summary>
+/// <summary><c>--rejects FILE</c>: one JSON line for each device that was not exported, not imported or not retired. <c>--ids-from</c> reads it.</summary>
 internal sealed class RejectsFile(Stream file, IProgress<ExportEvent> next) : IProgress<ExportEvent>, IAsyncDisposable
 {
     private const string Name = "rejects";
@@ -33,6 +33,8 @@ internal sealed class RejectsFile(Stream file, IProgress<ExportEvent> next) : IP
     {
         if (value is ExportEvent.Rejected rejected)
             Write(rejected.Device, rejected.Failure, "rejected");
+        else if (value is ExportEvent.ImportFailed left)
+            Write(left.Device, left.Failure, "not imported");
         else if (value is ExportEvent.RetireFailed failed)
             Write(failed.Device, failed.Failure, "not retired");
         next.Report(value);
@@ -47,7 +49,7 @@ internal sealed class RejectsFile(Stream file, IProgress<ExportEvent> next) : IP
         string? advice = failure.Advice;
         while (reason.Cause is { } cause)
         {
-            if (reason.Name is not ("export" or "retire") && reason.Name is not null)
+            if (reason.Name is not ("export" or "import" or "retire") && reason.Name is not null)
                 break;
             reason = cause;
             advice ??= cause.Advice;

@@ -33,6 +33,15 @@ internal static class SummaryPrinter
         if (summary.Skipped > 0)
             Count(error, "skipped", summary.Skipped, "named more than once");
         Count(error, "rejected", summary.Rejected, "");
+        if (summary.ImportedTo is { } application)
+        {
+            Count(error, "imported", summary.Imported, summary.DryRun ? $"dry run: nothing was changed at {application}" : $"into {application}");
+            if (summary.ImportedBefore > 0)
+                Count(error, "  of these", summary.ImportedBefore, "were there before");
+            Count(error, "not imported", summary.ImportFailed, summary.ImportFailed > 0 ? $"listed below; not retired at {source}" : "");
+            if (summary.ImportLeft > 0)
+                Count(error, "not begun", summary.ImportLeft, "exported, but the run ended before their import");
+        }
         Count(error, "retired", summary.Retired, summary.DryRun ? $"dry run: nothing was changed at {source}" : "");
         if (summary.RetireFailed > 0)
             Count(error, "at risk", summary.RetireFailed, $"exported, but perhaps still alive at {source}");

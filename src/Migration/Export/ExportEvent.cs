@@ -25,6 +25,14 @@ public abstract record ExportEvent
     /// <summary>A device was named again; it had its turn already.</summary>
     public sealed record Skipped(DeviceReference Device) : ExportEvent;
 
+    /// <summary>The target has the device: created now, or found there as it should be.</summary>
+    /// <param name="Device">The device at the source.</param>
+    /// <param name="Import">What came of the import.</param>
+    public sealed record Imported(DeviceReference Device, Import.ImportedDevice Import) : ExportEvent;
+
+    /// <summary>The line of a device is written, but the target does not have it; it was not retired in this run.</summary>
+    public sealed record ImportFailed(DeviceReference Device, Failure Failure) : ExportEvent;
+
     /// <summary>The source has confirmed that the exported keys of a device are gone there.</summary>
     public sealed record Retired(DeviceReference Device) : ExportEvent;
 

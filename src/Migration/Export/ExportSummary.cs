@@ -26,13 +26,28 @@ public sealed record ExportSummary
     /// <summary>Devices that cannot go.</summary>
     public required int Rejected { get; init; }
 
+    /// <summary>Application that gets the devices; null when the file is all.</summary>
+    public string? ImportedTo { get; init; }
+
+    /// <summary>Exported devices that the target has; in a dry run: that it would take.</summary>
+    public int Imported { get; init; }
+
+    /// <summary>Those among them that were there before this run.</summary>
+    public int ImportedBefore { get; init; }
+
+    /// <summary>Exported devices that the target does not have; this run did not retire them.</summary>
+    public int ImportFailed { get; init; }
+
+    /// <summary>Exported devices whose import was not begun, because the run ended before.</summary>
+    public int ImportLeft { get; init; }
+
     /// <summary>Exported devices of which the source has lost what was exported, in this run or an earlier one.</summary>
     public required int Retired { get; init; }
 
     /// <summary>Exported devices whose keys may still be at the source.</summary>
     public required int RetireFailed { get; init; }
 
-    /// <summary>Rejections and failed retirements by reason, most frequent first.</summary>
+    /// <summary>Rejections, failed imports and failed retirements by reason, most frequent first.</summary>
     public required IReadOnlyList<ReasonCount> Problems { get; init; }
 
     /// <summary>Notes by code, those that need a person first, then most frequent first.</summary>
@@ -51,7 +66,7 @@ public sealed record ExportSummary
     public required NextStep Next { get; init; }
 
     /// <summary>True when every device of the run is on its way: nothing rejected, nothing left half done, not stopped.</summary>
-    public bool Succeeded => Stopped is null && !Interrupted && Rejected == 0 && RetireFailed == 0;
+    public bool Succeeded => Stopped is null && !Interrupted && Rejected == 0 && RetireFailed == 0 && ImportFailed == 0 && ImportLeft == 0;
 }
 
 /// <summary>How often something occurred, and for which devices.</summary>
@@ -80,4 +95,7 @@ public enum NextStep
 
     /// <summary>All lines are written: import the file into The Things Stack.</summary>
     Import,
+
+    /// <summary>All devices are on the target: look whether they arrive there.</summary>
+    Verify,
 }

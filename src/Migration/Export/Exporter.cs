@@ -1,41 +1,38 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
+using Migration.Import;
 using Migration.Journal;
-using TheThingsStack.Api;
 using TheThingsStack.Errors;
 using TheThingsStack.Json;
 
 namespace Migration;
 
 /// <summary>
-/// The path of a device: list, read, map, finish, write, record, retire. Lines come in the order of the input; memory does not grow with
-/// the devices in hand. A device is retired only after its line is written and flushed, and record, line and intent are durable in the
-/// journal, so whatever stops the run (a full disk, a closed pipe, Ctrl-C, SIGKILL, a power cut) no key is lost: the next run takes the
-/// line from the journal and finishes what was begun. Without a journal nothing is retired.
+/// The path of a device: list, read, map, finish, write, record, retire; with a target, it is imported and that is recorded before it is
+/// retired. Lines come in the order of the input; memory does not grow with the devices in hand. A device is retired only after its line is
+/// written and flushed, and record, line and intent are durable in the journal, so whatever stops the run (a full disk, a closed pipe, Ctrl-C,
+/// SIGKILL, a power cut) no key is lost: the next run takes the line from the journal and finishes what was begun. Without a journal nothing
+/// is imported or retired.
 /// </summary>
 /// <param name="source">The network that devices leave.</param>
 /// <param name="options">How the run goes.</param>
 /// <param name="journal">Makes retiring safe; null retires nothing.</param>
 /// <param name="earlier">What earlier runs have recorded, for a dry run; by default that of <paramref name="journal"/>.</param>
-public sealed class Exporter(IDeviceSource source, ExportOptions options, DeviceJournal? journal = null, JournalReader? earlier = null)
+/// <param name="target">Where the devices go straight through; null when the file is all. Made without a journal: this run keeps it.</param>
+public sealed class Exporter(
+    IDeviceSource source, ExportOptions options, DeviceJournal? journal = null, JournalReader? earlier = null, Importer? target = null)
 {
     /// <summary>Devices whose list is kept between counting and reading.</summary>
     private const int Few = 1000;
-
-    /// <summary>Accepted changes that are looked at together.</summary>
-    private const int ConfirmedTogether = 64;
 
     private readonly JournalReader? known = journal?.Reader ?? earlier;
     private readonly JournalScope? scope = journal?.Scope ?? earlier?.Scope();
     private readonly Tally tally = new();
     private readonly HashSet<ulong> writtenIds = [];
     private readonly ArrayBufferWriter<byte> line = new(4096);
-    private readonly Queue<(Candidate Device, Task<ChangeOutcome?> Outcome)> retiring = new();
-    private readonly List<(Candidate Device, AcceptedRetirement Retirement)> accepted = [];
     private readonly List<JournalDeviceId> onlyInJournal = [];
     private readonly Census census = new(options);
     private IProgress<ExportEvent>? progress;
-    private Failure? stopped;
 
     /// <summary>Runs once. Expected failures are in the summary, none is thrown.</summary>
     /// <param name="request">What to export.</param>
@@ -47,9 +44,12 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options, Device
     {
         this.progress = progress;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(interrupt);
+        using var handOver = new HandOver(source, target, options.DryRun ? null : journal, known, scope, options, tally, progress, stop);
         int? total = null;
         try
         {
+            if (target is not null)
+                await ReadyAsync(target, stop.Token);
             var references = await CountAsync(request, stop.Token);
             total = census.Count;
             writtenIds.EnsureCapacity(census.Count);
@@ -58,25 +58,36 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options, Device
             var candidates = references.InOrderAsync(Math.Max(1, options.Concurrency), PrepareAsync, stop.Token);
             await foreach (var candidate in candidates)
             {
-                await TakeAsync(candidate, output, stop.Token);
-                if (stopped is not null || (options.FailFast && tally.HasProblems))
+                await TakeAsync(candidate, output, handOver, stop.Token);
+                if (handOver.Stopped is not null || (options.FailFast && tally.HasProblems))
                     break;
             }
         }
-        catch (OperationCanceledException) when (interrupt.IsCancellationRequested)
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
         }
         catch (FailureException e)
         {
-            stopped ??= e.Failure;
+            handOver.Stop(e.Failure);
         }
         finally
         {
-            while (retiring.Count > 0)
-                await FinishRetirementAsync();
-            await ConfirmAsync();
+            await handOver.FinishAsync();
         }
-        return Summarize(total, interrupt.IsCancellationRequested);
+        return Summarize(total, handOver.Stopped, interrupt.IsCancellationRequested);
+    }
+
+    /// <summary>Nothing is read before the target is known to take devices, and a journal to remember which.</summary>
+    private async Task ReadyAsync(Importer importer, CancellationToken cancellation)
+    {
+        if (journal is null && !options.DryRun)
+        {
+            throw new FailureException(Failure.Named("export", "no_journal", "devices cannot go straight through without a journal: a run that is stopped could not tell which are on both sides") with
+            {
+                Advice = "name one with --journal FILE, or add --dry-run",
+            });
+        }
+        await importer.PrepareAsync(cancellation);
     }
 
     /// <summary>Looks at all IDs. A run of few devices keeps what the list told; a larger one lists again, so that memory does not grow with it.</summary>
@@ -179,7 +190,7 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options, Device
                 var failure = DeviceNaming.Rename(mapped.Device, options, notes) ?? FieldRules.Check(mapped.Device);
                 return failure is not null
                     ? new Candidate(reference) { Failure = failure }
-                    : new Candidate(reference) { Read = device, Device = mapped.Device, Retires = mapped.Retires, Notes = notes };
+                    : new Candidate(reference) { Read = device, Device = mapped.Device, Retires = mapped.Retires, Earlier = entry, Notes = notes };
             default:
                 throw new InvalidOperationException("a device is mapped or rejected");
         }
@@ -196,12 +207,12 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options, Device
         return source.Compare(reference.Listed, read, new RetirePlan(way, entry.Replacement)) switch
         {
             RecordMatch.Original or RecordMatch.Mixed => candidate with { RetireAgain = true },
-            RecordMatch.Other => candidate with { Notes = [OtherKeys] },
+            RecordMatch.Other => candidate with { Notes = [HandOver.OtherKeys] },
             _ => candidate,
         };
     }
 
-    private async Task TakeAsync(Candidate candidate, Stream output, CancellationToken cancellation)
+    private async Task TakeAsync(Candidate candidate, Stream output, HandOver handOver, CancellationToken cancellation)
     {
         if (candidate.Repeated)
         {
@@ -226,32 +237,32 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options, Device
         }
         if (candidate.SourceFailed)
         {
-            stopped = failure;
+            handOver.Stop(failure);
             return;
         }
         if (failure is not null)
         {
             tally.Reject(candidate.Reference.Id, failure);
             progress?.Report(new ExportEvent.Rejected(candidate.Reference, failure));
-            if (journal is not null)
-                retiring.Enqueue((candidate, RecordRejectionAsync(candidate, failure)));
+            handOver.Reject(candidate, failure);
             return;
         }
         // Nothing of this device has happened yet: the last moment to leave it alone.
         cancellation.ThrowIfCancellationRequested();
-        if (!await WriteAsync(candidate, output))
+        if (await WriteAsync(candidate, output) is { } unwritten)
+        {
+            handOver.Stop(unwritten);
             return;
+        }
         tally.Exported++;
         foreach (var note in candidate.Notes)
             tally.Note(candidate.Reference.Id, note);
         if (candidate.Entry is not null)
             tally.FromJournal++;
         progress?.Report(new ExportEvent.Exported(candidate.Reference, id, candidate.Notes));
-        if (options.DryRun || journal is null)
-            return;
-        retiring.Enqueue((candidate, RetireAsync(candidate)));
-        while (retiring.Count > 0 && (retiring.Count >= Math.Max(1, options.Concurrency) || retiring.Peek().Outcome.IsCompleted))
-            await FinishRetirementAsync();
+        // The line without its line feed.
+        if (target is not null || (!options.DryRun && journal is not null))
+            await handOver.BeginAsync(candidate, line.WrittenMemory[..^1]);
     }
 
     private void TakeLine(JournalEntry entry)
@@ -280,163 +291,26 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options, Device
         return null;
     }
 
-    private async Task<bool> WriteAsync(Candidate candidate, Stream output)
+    private async Task<Failure?> WriteAsync(Candidate candidate, Stream output)
     {
         try
         {
             await output.WriteAsync(line.WrittenMemory, CancellationToken.None);
             await output.FlushAsync(CancellationToken.None);
-            return true;
+            return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException or NotSupportedException)
         {
-            stopped = new Failure($"cannot write the line of device `{candidate.Reference.Id}`: {e.Message}")
+            return new Failure($"cannot write the line of device `{candidate.Reference.Id}`: {e.Message}")
             {
                 Advice = "no key of this device, or of any after it, was touched. The last line of the file may be incomplete: remove it, make room, and run the command again into a new file",
             };
-            return false;
         }
     }
 
-    /// <summary>
-    /// Records and retires. Runs to its end even when the user stops the run: the line is out, so the device is in hand. Null when there
-    /// was nothing to retire.
-    /// </summary>
-    private async Task<ChangeOutcome?> RetireAsync(Candidate candidate)
+    private ExportSummary Summarize(int? total, Failure? stopped, bool interrupted)
     {
-        var name = NameInJournal(candidate.Reference);
-        try
-        {
-            if (candidate.Entry is { } entry)
-            {
-                if (candidate.Found is { } found)
-                {
-                    // Its keys left the source without this tool; nothing is left to take there.
-                    await journal!.RecordAsync(JournalChange.RetireIntended(name, found.Way, found.Replacement), JournalChange.Retired(name, candidate.Notes[0].Text));
-                    return new ChangeOutcome(ChangeResult.Done);
-                }
-                if (entry.SourceSide == SourceSide.Retired && !candidate.RetireAgain)
-                    return new ChangeOutcome(ChangeResult.Done);
-                candidate.Plan = new RetirePlan(entry.Way!.Value, entry.Replacement);
-                await journal!.RecordAsync(JournalChange.RetireIntended(name, candidate.Plan.Way, candidate.Plan.Replacement, "continued"));
-            }
-            else
-            {
-                // The line without its line feed, copied before the buffer takes the next one.
-                var written = JournalChange.Written(name, candidate.Read!.Record, line.WrittenMemory[..^1].ToArray());
-                if (candidate.Retires == RetireScope.None)
-                {
-                    await journal!.RecordAsync(written);
-                    return null;
-                }
-                candidate.Plan = source.PlanRetirement(candidate.Read, candidate.Retires, RetireWay.Clear);
-                await journal!.RecordAsync(written, JournalChange.RetireIntended(name, candidate.Plan.Way, candidate.Plan.Replacement));
-            }
-        }
-        catch (FailureException e)
-        {
-            // The journal is not safe: the source is left alone, for this device and all after it.
-            return new ChangeOutcome(ChangeResult.Unchanged) { Failure = e.Failure, SourceFailed = true };
-        }
-        return await source.RetireAsync(candidate.Read!, candidate.Plan, CancellationToken.None);
-    }
-
-    private async Task<ChangeOutcome?> RecordRejectionAsync(Candidate candidate, Failure failure)
-    {
-        try
-        {
-            await journal!.RecordAsync(JournalChange.Rejected(NameInJournal(candidate.Reference), Tally.CodeOf(failure), Tally.Innermost(failure).Message));
-            return null;
-        }
-        catch (FailureException e)
-        {
-            stopped ??= e.Failure;
-            return null;
-        }
-    }
-
-    private async Task FinishRetirementAsync()
-    {
-        var (device, running) = retiring.Dequeue();
-        if (await running is not { } outcome)
-            return;
-        if (outcome.Result != ChangeResult.Accepted)
-        {
-            await SettleAsync([(device, outcome)]);
-            return;
-        }
-        accepted.Add((device, new AcceptedRetirement(device.Reference, device.Read!, device.Plan!)));
-        if (accepted.Count >= ConfirmedTogether)
-            await ConfirmAsync();
-    }
-
-    /// <summary>Looks whether the accepted changes are there.</summary>
-    private async Task ConfirmAsync()
-    {
-        if (accepted.Count == 0)
-            return;
-        var outcomes = await source.ConfirmAsync([.. accepted.Select(a => a.Retirement)], CancellationToken.None);
-        await SettleAsync([.. accepted.Select((a, i) => (a.Device, outcomes[i]))]);
-        accepted.Clear();
-    }
-
-    private async Task SettleAsync(IReadOnlyList<(Candidate Device, ChangeOutcome Outcome)> settled)
-    {
-        var changes = new List<JournalChange>();
-        foreach (var (device, outcome) in settled)
-        {
-            var name = NameInJournal(device.Reference);
-            if (device.Plan is null)
-                continue;
-            if (outcome.Result == ChangeResult.Done)
-                changes.Add(JournalChange.Retired(name, outcome.Detail));
-            else if (outcome.Result == ChangeResult.Unchanged && device.Entry is null)
-                changes.Add(JournalChange.TakenBack(new JournalEntry { Device = name, Line = ReadOnlyMemory<byte>.Empty }, outcome.Failure?.Message));
-            else if (outcome.Result == ChangeResult.Unchanged && device.RetireAgain)
-                changes.Add(JournalChange.TakenBack(device.Entry!, outcome.Failure?.Message));
-            else if (outcome.ChangedAtSource)
-                changes.Add(JournalChange.Retired(name, "the exported keys were no longer there"));
-        }
-        try
-        {
-            if (changes.Count > 0)
-                await journal!.RecordAsync(changes);
-        }
-        catch (FailureException e)
-        {
-            // What was done is done; the next run looks at the source and finds it.
-            stopped ??= e.Failure;
-        }
-        foreach (var (device, outcome) in settled)
-        {
-            if (outcome.ChangedAtSource && device.Entry is not null)
-                tally.Note(device.Reference.Id, OtherKeys);
-            if (outcome.Note is { } note)
-                tally.Note(device.Reference.Id, note);
-            if (outcome.Result == ChangeResult.Done || (outcome.ChangedAtSource && device.Entry is not null))
-            {
-                tally.Retired++;
-                progress?.Report(new ExportEvent.Retired(device.Reference));
-                continue;
-            }
-            var failure = Failure.Named("export", "retire", outcome.Result == ChangeResult.Unchanged
-                ? $"line of device `{device.Reference.Id}` is written, its keys are still at the source"
-                : $"line of device `{device.Reference.Id}` is written, but its keys may still be at the source") with
-            {
-                Attributes = new Dictionary<string, string> { ["device_id"] = device.Reference.Id },
-                Cause = outcome.Failure,
-                Advice = "run the same command again: it looks at the source and finishes. Do not import the line before: the device must not be on both sides",
-            };
-            tally.FailRetirement(device.Reference.Id, failure);
-            if (outcome.SourceFailed)
-                stopped ??= outcome.Failure;
-            progress?.Report(new ExportEvent.RetireFailed(device.Reference, failure));
-        }
-    }
-
-    private ExportSummary Summarize(int? total, bool interrupted)
-    {
-        var notReached = total is null || total > tally.Exported + tally.Rejected + tally.Skipped;
+        var notReached = total is null || tally.ImportLeft > 0 || total > tally.Exported + tally.Rejected + tally.Skipped;
         return new ExportSummary
         {
             DryRun = options.DryRun,
@@ -445,6 +319,11 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options, Device
             Skipped = tally.Skipped,
             Rejected = tally.Rejected,
             FromJournal = tally.FromJournal,
+            ImportedTo = target?.Application,
+            Imported = tally.Imported,
+            ImportedBefore = tally.ImportedBefore,
+            ImportFailed = tally.ImportFailed,
+            ImportLeft = tally.ImportLeft,
             Retired = tally.Retired,
             RetireFailed = tally.RetireFailed,
             Problems = tally.Problems(),
@@ -456,6 +335,7 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options, Device
                 : tally.HasProblems ? NextStep.SolveAndRunAgain
                 : tally.Exported == 0 ? NextStep.Nothing
                 : options.DryRun ? NextStep.RunForReal
+                : target is not null ? NextStep.Verify
                 : NextStep.Import,
         };
     }
@@ -468,8 +348,6 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options, Device
     private static Note GoneMeanwhile { get; } = new("gone_at_source", "it is no longer at the source; its line is the one of an earlier run");
 
     private static Note ClearedMeanwhile { get; } = new("cleared_at_source", "its keys are already gone at the source; its line is the one of an earlier run");
-
-    private static Note OtherKeys { get; } = new("other_keys_at_source", "it was retired by an earlier run and has other keys at the source since; its line is the one of the earlier run");
 
     private JournalDeviceId NameInJournal(DeviceReference device) => new(scope!.Source, device.Application, device.Id);
 
@@ -487,34 +365,4 @@ public sealed class Exporter(IDeviceSource source, ExportOptions options, Device
             Attributes = new Dictionary<string, string> { ["device_id"] = newId, ["old_id"] = device.Id },
             Advice = "nothing was changed about either; export one of them alone, and the other with --dev-id-prefix",
         };
-
-    /// <summary>A device on its way from the list to the line.</summary>
-    private sealed record Candidate(DeviceReference Reference)
-    {
-        public bool Repeated { get; init; }
-
-        public Failure? Failure { get; init; }
-
-        public bool SourceFailed { get; init; }
-
-        public SourceDevice? Read { get; init; }
-
-        public EndDevice? Device { get; init; }
-
-        public RetireScope Retires { get; init; }
-
-        /// <summary>What an earlier run recorded; the line is taken from it. Null when the device was read and mapped now.</summary>
-        public JournalEntry? Entry { get; init; }
-
-        /// <summary>The source has the original keys again although the journal knows the device as retired.</summary>
-        public bool RetireAgain { get; init; }
-
-        /// <summary>How the source was found although this tool did not retire the device; null otherwise.</summary>
-        public RetirePlan? Found { get; init; }
-
-        /// <summary>What was recorded as intended; null before and when nothing is retired.</summary>
-        public RetirePlan? Plan { get; set; }
-
-        public List<Note> Notes { get; init; } = [];
-    }
 }

@@ -20,12 +20,27 @@ internal sealed class Tally
 
     public int RetireFailed { get; private set; }
 
+    public int Imported { get; set; }
+
+    public int ImportedBefore { get; set; }
+
+    public int ImportFailed { get; private set; }
+
+    /// <summary>Devices whose turn did not come before the run ended.</summary>
+    public int ImportLeft { get; set; }
+
     /// <summary>True when a device had a problem.</summary>
-    public bool HasProblems => Rejected + RetireFailed > 0;
+    public bool HasProblems => Rejected + RetireFailed + ImportFailed > 0;
 
     public void Reject(string device, Failure failure)
     {
         Rejected++;
+        Add(problems, CodeOf(failure), failure.Advice is { } advice ? $"{Innermost(failure).Message}: {advice}" : Innermost(failure).Message, true, device);
+    }
+
+    public void FailImport(string device, Failure failure)
+    {
+        ImportFailed++;
         Add(problems, CodeOf(failure), failure.Advice is { } advice ? $"{Innermost(failure).Message}: {advice}" : Innermost(failure).Message, true, device);
     }
 
@@ -59,7 +74,7 @@ internal sealed class Tally
 
     /// <summary>The name that says most: that of the cause under a plain <c>export</c> or a server's nameless error.</summary>
     public static string CodeOf(Failure failure) =>
-        failure is { Name: "export", Cause: { } cause } ? cause.Name is null or "unknown" ? "read" : cause.Name : failure.Name ?? "read";
+        failure is { Name: "export" or "import", Cause: { } cause } ? cause.Name is null or "unknown" ? "read" : cause.Name : failure.Name ?? "read";
 
     public static Failure Innermost(Failure failure) => failure.Cause is { } cause ? Innermost(cause) : failure;
 

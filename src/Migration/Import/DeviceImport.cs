@@ -14,20 +14,20 @@ internal sealed class DeviceImport(ClusterClient cluster, TargetLook look, Impor
     private static readonly TimeSpan ClockSlack = TimeSpan.FromSeconds(1);
 
     /// <summary>Imports, or in a dry run says what would happen. Runs to its end once begun, so that nothing is left half done.</summary>
-    public async Task<ImportedDevice> RunAsync(PreparedDevice device, long line)
+    public async Task<ImportedDevice> RunAsync(PreparedDevice device, PreparedDevice? earlier, long line)
     {
         var notes = new List<Note>(device.Notes);
         try
         {
             if (options.DryRun)
-                return Foresee(await look.DecideAsync(device, CancellationToken.None), device, line, notes);
+                return Foresee(await look.DecideAsync(device, earlier, CancellationToken.None), device, line, notes);
             try
             {
                 await CreateAsync(device, notes);
             }
             catch (RegistryException e) when (e.IsAlreadyExists && e.Cause.Method == RegistryMethods.IdentityCreate.FullName)
             {
-                return await ResolveAsync(await look.DecideAsync(device, e, CancellationToken.None), device, line, notes);
+                return await ResolveAsync(await look.DecideAsync(device, earlier, e, CancellationToken.None), device, line, notes);
             }
             return Result(ImportResult.Imported);
         }

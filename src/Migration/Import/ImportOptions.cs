@@ -40,6 +40,12 @@ public sealed record ImportOptions
     /// <summary>Only these device IDs; null for all.</summary>
     public IReadOnlySet<string>? Only { get; init; }
 
+    /// <summary>
+    /// The key must also have the right to read keys. A run that retires devices at their source needs it: when it was stopped half-way,
+    /// only the keys tell whether a device at the target is the one that it sent. Default false.
+    /// </summary>
+    public bool NeedsToReadKeys { get; init; }
+
     /// <summary>Changes to ABP devices on the way.</summary>
     public AbpAdjustments Abp { get; init; } = new();
 }

@@ -108,12 +108,24 @@ public sealed class Importer(
         };
     }
 
+    /// <summary>Application that gets the devices.</summary>
+    public string Application => options.Application;
+
+    /// <summary>The most devices that can be under way at a time.</summary>
+    public int MostUnderWay => concurrency.Most;
+
     /// <summary>Imports one device, for a run that retires it afterwards. Asks the target about itself at the first device.</summary>
+    /// <param name="device">The device.</param>
+    /// <param name="earlier">
+    /// What an earlier run of the same migration may have sent; null when there was none. When the target has exactly that, it is ours and is
+    /// brought up to <paramref name="device"/>, whatever <see cref="ImportOptions.OnConflict"/> says.
+    /// </param>
+    /// <param name="cancellation">Ends the waiting for a turn. Once begun, the import runs to its end.</param>
     /// <exception cref="FailureException">The target cannot be used at all.</exception>
-    public async Task<ImportedDevice> ImportAsync(EndDevice device, CancellationToken cancellation)
+    public async Task<ImportedDevice> ImportAsync(EndDevice device, EndDevice? earlier, CancellationToken cancellation)
     {
         await PrepareAsync(cancellation);
-        return await ImportAsync(device, 0, cancellation);
+        return await ImportAsync(device, earlier, 0, cancellation);
     }
 
     /// <summary>Asks the target, once, what must be known before the first device.</summary>
@@ -126,7 +138,7 @@ public sealed class Importer(
 
     private async Task AskAsync(CancellationToken cancellation)
     {
-        var facts = await TargetFacts.AskAsync(cluster, options.Application, cancellation);
+        var facts = await TargetFacts.AskAsync(cluster, options.Application, options.NeedsToReadKeys, cancellation);
         preparation = new DevicePreparation(options, facts, plans);
         import = new DeviceImport(cluster, new TargetLook(cluster, facts, options), options, clock);
     }
@@ -151,7 +163,7 @@ public sealed class Importer(
         }
         try
         {
-            return await ImportAsync(device, line.Line, cancellation);
+            return await ImportAsync(device, null, line.Line, cancellation);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -160,7 +172,7 @@ public sealed class Importer(
         }
     }
 
-    private async Task<ImportedDevice> ImportAsync(EndDevice device, long line, CancellationToken cancellation)
+    private async Task<ImportedDevice> ImportAsync(EndDevice device, EndDevice? earlier, long line, CancellationToken cancellation)
     {
         var id = device.Ids?.DeviceId ?? "";
         var name = journal is null ? null : NameInJournal(device);
@@ -173,12 +185,13 @@ public sealed class Importer(
         if (refusal is not null)
             return new ImportedDevice(id.Length > 0 ? id : $"line {line}", line, ImportResult.Failed, []) { Failure = refusal };
 
+        var sent = earlier is null ? null : (await preparation.PrepareAsync(earlier, cancellation)).Prepared;
         ImportedDevice result;
         using (var turn = await concurrency.EnterAsync(cancellation))
         {
             // The last moment to leave the device alone.
             cancellation.ThrowIfCancellationRequested();
-            result = await import!.RunAsync(prepared!, line);
+            result = await import!.RunAsync(prepared!, sent, line);
             if (result.Result != ImportResult.Failed)
                 turn.Done();
         }

@@ -34,13 +34,13 @@ internal sealed record TargetFacts
 
     /// <summary>Asks. All four servers are called, so that an address that is wrong shows before a device is touched.</summary>
     /// <exception cref="FailureException">A server cannot be used, the application is not there, or the key lacks a right: which.</exception>
-    public static async Task<TargetFacts> AskAsync(ClusterClient cluster, string application, CancellationToken cancellation)
+    public static async Task<TargetFacts> AskAsync(ClusterClient cluster, string application, bool needsToReadKeys, CancellationToken cancellation)
     {
         // The key first: without a good one ListRights answers with an empty list.
         var auth = await cluster.Identity.GetAuthInfoAsync(cancellation);
         var rights = await cluster.Identity.ListRightsAsync(application, cancellation);
         bool Has(Right right) => rights.Contains(right) || rights.Contains(Right.ApplicationAll) || rights.Contains(Right.All) || auth.IsAdmin;
-        var missing = Needed.Where(right => !Has(right)).ToList();
+        var missing = Needed.Concat(needsToReadKeys ? [Right.ApplicationDevicesReadKeys] : []).Where(right => !Has(right)).ToList();
         if (missing.Count > 0)
             throw new FailureException(rights.Count == 0 && !auth.IsAdmin ? NoRights(cluster, application) : Lacks(cluster, application, missing));
 
@@ -116,6 +116,7 @@ internal sealed record TargetFacts
     {
         Right.ApplicationDevicesRead => "RIGHT_APPLICATION_DEVICES_READ",
         Right.ApplicationDevicesWrite => "RIGHT_APPLICATION_DEVICES_WRITE",
+        Right.ApplicationDevicesReadKeys => "RIGHT_APPLICATION_DEVICES_READ_KEYS",
         _ => "RIGHT_APPLICATION_DEVICES_WRITE_KEYS",
     };
 }

@@ -54,11 +54,14 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
     private static readonly string[] ApplicationPaths = ["session.dev_addr", "session.keys.app_s_key.key"];
 
     /// <summary>Decides about a device that the target may or may not have: all four servers are asked.</summary>
-    public async Task<Decision> DecideAsync(PreparedDevice device, CancellationToken cancellation)
+    /// <param name="device">What is to be there.</param>
+    /// <param name="earlier">What an earlier run of the same migration may have sent; null when there was none.</param>
+    /// <param name="cancellation">Stops waiting.</param>
+    public async Task<Decision> DecideAsync(PreparedDevice device, PreparedDevice? earlier, CancellationToken cancellation)
     {
         var identity = await cluster.Identity.FindAsync(NameOf(device.Ids), IdentityPaths, cancellation);
         if (identity is not null)
-            return await DecideAsync(device, identity, cancellation);
+            return await DecideAsync(device, earlier, identity, cancellation);
         if (device.Ids is { DevEui.Length: 8, JoinEui.Length: 8 } ids
             && await cluster.Identity.FindByEuisAsync(ids.JoinEui, ids.DevEui, cancellation) is { } owner)
         {
@@ -74,11 +77,11 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
     }
 
     /// <summary>Decides after the Identity Server has said that ID or EUIs are taken.</summary>
-    public async Task<Decision> DecideAsync(PreparedDevice device, RegistryException taken, CancellationToken cancellation)
+    public async Task<Decision> DecideAsync(PreparedDevice device, PreparedDevice? earlier, RegistryException taken, CancellationToken cancellation)
     {
         var identity = await cluster.Identity.FindAsync(NameOf(device.Ids), IdentityPaths, cancellation);
         if (identity is not null)
-            return await DecideAsync(device, identity, cancellation);
+            return await DecideAsync(device, earlier, identity, cancellation);
         var attributes = taken.Failure.Attributes;
         return attributes.TryGetValue("device_id", out var id) && attributes.TryGetValue("application_id", out var application)
             ? EuisTaken(id, application)
@@ -95,7 +98,7 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
 
     private static EndDeviceIdentifiers NameOf(EndDeviceIdentifiers ids) => new() { ApplicationIds = ids.ApplicationIds, DeviceId = ids.DeviceId };
 
-    private async Task<Decision> DecideAsync(PreparedDevice device, EndDevice identity, CancellationToken cancellation)
+    private async Task<Decision> DecideAsync(PreparedDevice device, PreparedDevice? earlier, EndDevice identity, CancellationToken cancellation)
     {
         if (identity.Ids.DevEui != device.Ids.DevEui || identity.Ids.JoinEui != device.Ids.JoinEui)
         {
@@ -108,10 +111,13 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
         var complete = found is { Network: not null, Application: not null } && (device.Join is null || found.Join is not null);
         if (!complete)
         {
-            if (Mask(device.Identity.Paths, MaskedCall.IdentityServerGet).Differences(device.Identity.Device, identity).Any() && options.OnConflict is ConflictWay.Fail or ConflictWay.Skip)
+            if (!IsRegisteredAs(device, identity) && !(earlier is not null && IsRegisteredAs(earlier, identity)) && options.OnConflict is ConflictWay.Fail or ConflictWay.Skip)
                 return new Decision.Fail(Exists("is registered there only in part, and not by an import of this line"));
             return new Decision.Update(KeepsSession: false, new Note("half_created_completed", "an earlier run had created it in part; it was completed"));
         }
+        // Exactly what an earlier run sent, and not used since: it is ours, and its session and counters are behind those of the line.
+        if (earlier is not null && IsSame(earlier, found) && !Joined(earlier, found) && !IsAhead(earlier, found) && !IsAhead(device, found))
+            return new Decision.Update(KeepsSession: false, null);
         var joined = Joined(device, found);
         if (IsSame(device, found))
         {
@@ -159,6 +165,9 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
     private static string Remains(FoundDevice found) => string.Join(
         " and the ",
         new[] { (found.Join, "Join Server"), (found.Network, "Network Server"), (found.Application, "Application Server") }.Where(server => server.Item1 is not null).Select(server => server.Item2));
+
+    private static bool IsRegisteredAs(PreparedDevice device, EndDevice identity) =>
+        !Mask(device.Identity.Paths, MaskedCall.IdentityServerGet).Differences(device.Identity.Device, identity).Any();
 
     /// <summary>The same keys and versions: nothing that this import could bring is missing. Counters and names do not matter.</summary>
     private bool IsSame(PreparedDevice device, FoundDevice found)

@@ -15,7 +15,8 @@ namespace Sources.TtnV2;
 /// <param name="FrequencyPlanId">Plan of every device.</param>
 /// <param name="WithSession">Whether sessions of OTAA devices are exported, and exported sessions are retired.</param>
 /// <param name="ResetsToFrequencyPlan">Whether ABP devices get the frequencies of the plan as factory preset.</param>
-internal sealed record TtnV2MappingOptions(string FrequencyPlanId, bool WithSession, bool ResetsToFrequencyPlan);
+/// <param name="LeavesNothing">Whether an ABP device leaves its session here also when sessions of OTAA devices stay: it is elsewhere before.</param>
+internal sealed record TtnV2MappingOptions(string FrequencyPlanId, bool WithSession, bool ResetsToFrequencyPlan, bool LeavesNothing = false);
 
 /// <summary>What a session needs from outside the record.</summary>
 /// <param name="KeyId">Session key ID, 16 bytes; a new one for each device.</param>
@@ -87,7 +88,7 @@ internal static class TtnV2Mapping
         {
             if (AddSession(mapped, lorawan, options, session, notes) is { } failure)
                 return new MapResult.Rejected(failure);
-            if (options.WithSession)
+            if (options.WithSession || options.LeavesNothing)
                 retires |= RetireScope.Session;
         }
         else if (options.WithSession && HasPartOfSession(lorawan))
@@ -199,7 +200,7 @@ internal static class TtnV2Mapping
                 notes.Add(new Note("rx2_differs", text));
             return null;
         }
-        notes.Add(options.WithSession
+        notes.Add(options.WithSession || options.LeavesNothing
             ? new Note(SessionKept, "goes with its session")
             : new Note(AbpLeftRunning, "an ABP device: exported with its session, and left running in V2", NeedsPerson: true));
         mapped.MacSettings.Rx1Delay = new RxDelayValue { Value = RxDelay._1 };

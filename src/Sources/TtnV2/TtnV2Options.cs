@@ -58,6 +58,12 @@ public sealed record TtnV2Options
     /// <summary>Whether devices are exported, which takes a frequency plan; retiring and restoring do without. Default true.</summary>
     public bool Exports { get; init; } = true;
 
+    /// <summary>
+    /// Devices are on their new network before they leave this one, so nothing that was exported stays alive here: also ABP devices when
+    /// <see cref="WithSession"/> is off. Default false.
+    /// </summary>
+    public bool StraightThrough { get; init; }
+
     /// <summary>Calls in one second, 0 for no limit. Default 5: V2 refuses more (facts/ttnv2.md section 8); a private cluster may have another limit.</summary>
     public Setting<string> RequestsPerSecond { get; init; } = new("5");
 

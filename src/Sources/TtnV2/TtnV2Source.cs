@@ -30,7 +30,7 @@ public sealed partial class TtnV2Source : IDeviceSource
         this.options = options;
         this.context = context;
         this.authorities = authorities;
-        mapping = new TtnV2MappingOptions(options.FrequencyPlanId.Value, options.WithSession.Value, options.ResetsToFrequencyPlan.Value);
+        mapping = new TtnV2MappingOptions(options.FrequencyPlanId.Value, options.WithSession.Value, options.ResetsToFrequencyPlan.Value, options.StraightThrough);
         pacer = new Pacer(context.Clock, options.CallsPerSecond(), TimeSpan.FromSeconds(1));
     }
 
