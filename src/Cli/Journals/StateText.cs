@@ -19,6 +19,10 @@ internal static class StateText
         _ => "rejected",
     };
 
+    /// <summary>What devices ask for that are on the target and still at their source.</summary>
+    public static string OnBoth(string source) =>
+        $"they are on The Things Stack and still alive at the source: run the command with --import-to again, or retire them (`ttn-lw-migrate {source} retire`)";
+
     /// <summary>What a state asks for; null when nothing.</summary>
     public static string? Next(DeviceState state) => state switch
     {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Cli.CommandLine;
+using Cli.Networks;
 using Migration.Journal;
 
 namespace Cli.Journals;
@@ -22,6 +23,9 @@ internal static class StatusCommand
         var scope = reader.Scope();
         var counts = reader.Counts();
         var unfinished = reader.CountUnfinished();
+        // A list of devices (a CSV file) is no network that could still serve them.
+        var isNetwork = SourceRegistry.All.FirstOrDefault(source => source.Name == scope.Source)?.Journal is not null;
+        var onBoth = isNetwork ? reader.CountOnBoth() : 0;
         if (OutputFormat.IsJson(invocation))
         {
             JsonOutput.WriteLine(invocation.Environment, json =>
@@ -34,12 +38,15 @@ internal static class StatusCommand
                     json.WriteNumber(StateText.Of(count.State), count.Count);
                 json.WriteEndObject();
                 json.WriteNumber("unfinished"u8, unfinished);
+                json.WriteNumber("on_both"u8, onBoth);
                 json.WriteStartArray("next"u8);
                 foreach (var count in counts)
                 {
                     if (StateText.Next(count.State) is { } next)
                         json.WriteStringValue($"{StateText.Of(count.State)}: {next}");
                 }
+                if (onBoth > 0)
+                    json.WriteStringValue($"on both: {StateText.OnBoth(scope.Source)}");
                 json.WriteEndArray();
             });
             return Task.FromResult(ExitCode.Done);
@@ -49,6 +56,8 @@ internal static class StatusCommand
         foreach (var count in counts)
             text.Append(CultureInfo.InvariantCulture, $"  {StateText.Of(count.State),-18}{count.Count,8}\n");
         text.Append(CultureInfo.InvariantCulture, $"  {"in all",-18}{counts.Sum(c => c.Count),8}\n");
+        if (onBoth > 0)
+            text.Append(CultureInfo.InvariantCulture, $"  {"of these on both",-18}{onBoth,8}\n");
         var first = true;
         foreach (var count in counts)
         {
@@ -58,6 +67,8 @@ internal static class StatusCommand
             first = false;
             text.Append(CultureInfo.InvariantCulture, $"  {StateText.Of(count.State)}: {next}\n");
         }
+        if (onBoth > 0)
+            text.Append(CultureInfo.InvariantCulture, $"{(first ? "\nNext:\n" : "")}  on both: {StateText.OnBoth(scope.Source)}\n");
         CliApplication.WriteOutput(invocation.Environment, text.ToString());
         return Task.FromResult(ExitCode.Done);
     }

@@ -172,6 +172,13 @@ public sealed class JournalReader : IDisposable
         }
     });
 
+    /// <summary>Number of devices that The Things Stack has and that were not retired, or were put back, at their source.</summary>
+    public long CountOnBoth() => Guard(File, () =>
+    {
+        lock (gate)
+            return JournalSchema.Number(database, "SELECT count(*) FROM device WHERE source_side IN ('Untouched', 'Restored') AND target_side <> 'Unknown'");
+    });
+
     /// <summary>Number of devices with something left to do, see <see cref="JournalEntry.IsUnfinished"/>.</summary>
     public long CountUnfinished() => Guard(File, () =>
     {

@@ -25,6 +25,9 @@ internal sealed class FakeSource : IDeviceSource
     /// <summary>What each device retires; root keys when not said.</summary>
     public Dictionary<string, RetireScope> Scopes { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Makes the end device of an application and an ID.</summary>
+    public Func<string, string, EndDevice> Make { get; set; } = EndDeviceNamed;
+
     public Func<string, CancellationToken, Task> BeforeRead { get; set; } = (_, _) => Task.CompletedTask;
 
     public Func<string, CancellationToken, Task> BeforeRetire { get; set; } = (_, _) => Task.CompletedTask;
@@ -81,7 +84,7 @@ internal sealed class FakeSource : IDeviceSource
     public MapResult Map(SourceDevice device) =>
         Unmappable.TryGetValue(device.Id, out var name)
             ? new MapResult.Rejected(Failure.Named("source/fake", name, name.Replace('_', ' ')))
-            : new MapResult.Mapped(EndDeviceNamed(device.Application, device.Id), Scopes.GetValueOrDefault(device.Id, RetireScope.RootKeys), Notes.GetValueOrDefault(device.Id, []));
+            : new MapResult.Mapped(Make(device.Application, device.Id), Scopes.GetValueOrDefault(device.Id, RetireScope.RootKeys), Notes.GetValueOrDefault(device.Id, []));
 
     public SourceDevice FromRecord(string application, string id, ReadOnlyMemory<byte> record) => new FakeDevice(application, id);
 
@@ -160,6 +163,36 @@ internal sealed class EventList : IProgress<ExportEvent>
         Reported(value);
     }
 
+    public void Clear() => events.Clear();
+
+    /// <summary>What happened to a device, by the names of the events.</summary>
+    public IReadOnlyList<string> NamesOf(string id) => [.. events.Where(e => IdOf(e) == id).Select(static e => e.GetType().Name)];
+
+    private static string? IdOf(ExportEvent value) => value switch
+    {
+        ExportEvent.Exported e => e.Device.Id,
+        ExportEvent.Imported e => e.Device.Id,
+        ExportEvent.ImportFailed e => e.Device.Id,
+        ExportEvent.Retired e => e.Device.Id,
+        ExportEvent.RetireFailed e => e.Device.Id,
+        ExportEvent.Rejected e => e.Device.Id,
+        _ => null,
+    };
+
     public IReadOnlyList<T> Of<T>()
         where T : ExportEvent => [.. events.OfType<T>()];
+}
+
+/// <summary>Keeps what was flushed, and can be looked at from any thread.</summary>
+internal sealed class FlushedStream : MemoryStream
+{
+    private volatile byte[] flushed = [];
+
+    public string Flushed => System.Text.Encoding.UTF8.GetString(flushed);
+
+    public override Task FlushAsync(CancellationToken cancellationToken)
+    {
+        flushed = ToArray();
+        return Task.CompletedTask;
+    }
 }
