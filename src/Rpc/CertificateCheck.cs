@@ -20,6 +20,8 @@ internal sealed class CertificateCheck(TlsTrust trust, HostPort target, TimeProv
     /// <summary>What the user can do about it.</summary>
     public string? Advice { get; private set; }
 
+    public ConnectTrouble Trouble { get; private set; }
+
     /// <summary>The policy for the first chain, which the handshake itself builds.</summary>
     public X509ChainPolicy Policy() => NewPolicy(custom: !trust.SystemRoots);
 
@@ -60,6 +62,7 @@ internal sealed class CertificateCheck(TlsTrust trust, HostPort target, TimeProv
                     $"the server has another certificate than the one expected (its SHA-256 is {Fingerprint(leaf)})",
                     "Another server may stand at this address, or its certificate was replaced: give the certificate it has now, after making sure it is the right server.");
             }
+            Trouble = ConnectTrouble.UnknownAuthority;
             return Refuse(
                 selfSigned
                     ? $"the certificate of the server ({Subject(leaf.SubjectName)}) is self-signed and not trusted"

@@ -12,6 +12,8 @@ internal sealed class ConnectFailure(RpcFailureOrigin origin, string detail, str
 
     public string? Advice { get; } = advice;
 
+    public ConnectTrouble Trouble { get; init; }
+
     /// <summary>Finds the failure among the causes of what HTTP reports.</summary>
     public static ConnectFailure? In(Exception? exception)
     {

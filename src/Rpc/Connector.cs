@@ -121,10 +121,7 @@ internal sealed class Connector(RpcChannelOptions options)
         if (secured.NegotiatedApplicationProtocol != SslApplicationProtocol.Http2)
         {
             await secured.DisposeAsync();
-            throw new ConnectFailure(
-                RpcFailureOrigin.Handshake,
-                "TLS works, but the server does not offer HTTP/2 on this port",
-                "This is not the gRPC port of the server, or a proxy stands before it: check the port.");
+            throw NoHttp2(null);
         }
         return secured;
     }
@@ -132,16 +129,12 @@ internal sealed class Connector(RpcChannelOptions options)
     private static ConnectFailure TlsFailure(CertificateCheck check, OpeningStream opening, Exception cause)
     {
         if (check.Refusal is not null)
-            return new ConnectFailure(RpcFailureOrigin.Handshake, $"TLS failed: {check.Refusal}", check.Advice, cause);
+            return new ConnectFailure(RpcFailureOrigin.Handshake, $"TLS failed: {check.Refusal}", check.Advice, cause) { Trouble = check.Trouble };
         if (opening.Alert is { } alert)
         {
             const byte noApplicationProtocol = 120;
             return alert == noApplicationProtocol
-                ? new ConnectFailure(
-                    RpcFailureOrigin.Handshake,
-                    "TLS works, but the server does not offer HTTP/2 on this port",
-                    "This is not the gRPC port of the server, or a proxy stands before it: check the port.",
-                    cause)
+                ? NoHttp2(cause)
                 : new ConnectFailure(
                     RpcFailureOrigin.Handshake,
                     string.Create(CultureInfo.InvariantCulture, $"TLS failed: the server ends the handshake with alert {alert} ({AlertName(alert)})"),
@@ -157,6 +150,15 @@ internal sealed class Connector(RpcChannelOptions options)
                 cause)
             : new ConnectFailure(RpcFailureOrigin.Handshake, $"TLS failed: {Printable.OneLine((cause.InnerException ?? cause).Message, 200)}", null, cause);
     }
+
+    private static ConnectFailure NoHttp2(Exception? cause) => new(
+        RpcFailureOrigin.Handshake,
+        "TLS works, but the server does not offer HTTP/2 on this port",
+        "This is not the gRPC port of the server, or a proxy stands before it: check the port.",
+        cause)
+    {
+        Trouble = ConnectTrouble.NotGrpcPort,
+    };
 
     /// <summary>Names of RFC 8446 section 6.</summary>
     private static string AlertName(byte alert) => alert switch
@@ -190,7 +192,10 @@ internal sealed class Connector(RpcChannelOptions options)
         if (socket is null)
             return new ConnectFailure(RpcFailureOrigin.Connect, $"cannot connect: {Printable.OneLine(cause.Message, 200)}", null, cause);
         var through = options.Proxy is null ? "" : $" to the proxy {options.Proxy}";
-        return new ConnectFailure(RpcFailureOrigin.Connect, $"cannot connect{through}: {SocketText(socket)}", SocketAdvice(socket), cause);
+        return new ConnectFailure(RpcFailureOrigin.Connect, $"cannot connect{through}: {SocketText(socket)}", SocketAdvice(socket), cause)
+        {
+            Trouble = options.Proxy is null && socket.SocketErrorCode == SocketError.ConnectionRefused ? ConnectTrouble.NotGrpcPort : ConnectTrouble.Other,
+        };
     }
 
     /// <summary>What a socket error means, in words that are the same on every system.</summary>

@@ -152,7 +152,10 @@ internal sealed class OpeningStream(Stream inner, bool expectTls, Func<Cancellat
         return new ConnectFailure(
             RpcFailureOrigin.Handshake,
             $"TLS failed: the server does not speak TLS but {what} on this port",
-            "Use the port for TLS; or, if the network in between is safe, choose the connection without TLS.");
+            "Use the port for TLS; or, if the network in between is safe, choose the connection without TLS.")
+        {
+            Trouble = what == "plain HTTP/2" ? ConnectTrouble.PlaintextPort : ConnectTrouble.NotGrpcPort,
+        };
     }
 
     private ConnectFailure? Http2Problem()
@@ -164,7 +167,10 @@ internal sealed class OpeningStream(Stream inner, bool expectTls, Func<Cancellat
             return new ConnectFailure(
                 RpcFailureOrigin.Handshake,
                 "the server speaks TLS on this port, and a connection without TLS was asked for",
-                "Leave out the choice of a connection without TLS, or use the port without TLS.");
+                "Leave out the choice of a connection without TLS, or use the port without TLS.")
+            {
+                Trouble = ConnectTrouble.TlsPort,
+            };
         }
         if (filled < Http2FrameHeader || first[0] != 0)
             return Other(IsHttp1 ? "speaks HTTP/1.1, not HTTP/2" : "speaks neither HTTP/2 nor TLS");
@@ -184,7 +190,10 @@ internal sealed class OpeningStream(Stream inner, bool expectTls, Func<Cancellat
     private static ConnectFailure Other(string what) => new(
         RpcFailureOrigin.Handshake,
         $"the server {what} on this port",
-        "This is not the gRPC port of the server, or a proxy stands before it: check the port.");
+        "This is not the gRPC port of the server, or a proxy stands before it: check the port.")
+    {
+        Trouble = ConnectTrouble.NotGrpcPort,
+    };
 
     private ConnectFailure Closed(Exception? cause) => new(
         RpcFailureOrigin.Connect,
@@ -192,5 +201,8 @@ internal sealed class OpeningStream(Stream inner, bool expectTls, Func<Cancellat
         expectTls
             ? "Check that the port is the one for TLS and that the server is well."
             : "If this is the port for TLS, leave out the choice of a connection without TLS; else check the port and the server.",
-        cause);
+        cause)
+    {
+        Trouble = expectTls ? ConnectTrouble.Other : ConnectTrouble.TlsPort,
+    };
 }

@@ -216,6 +216,7 @@ public sealed class RpcChannel : IAsyncDisposable
             {
                 Method = method,
                 Advice = failure.Advice,
+                Trouble = failure.Trouble,
                 // A call that was told while it waited may have got a connection in that very moment.
                 ServerMayHaveActed = state.ConnectFailure is not null && state.Taken,
             };

@@ -21,6 +21,25 @@ public enum RpcFailureOrigin
     Local,
 }
 
+/// <summary>What keeps a connection from coming about, where a client can say more than this library: how its flags are called, which ports are usual.</summary>
+public enum ConnectTrouble
+{
+    /// <summary>None of the others.</summary>
+    Other,
+
+    /// <summary>TLS was asked for, and the port speaks gRPC without it.</summary>
+    PlaintextPort,
+
+    /// <summary>Plaintext was asked for, and the port speaks TLS, or closes as servers that want TLS do.</summary>
+    TlsPort,
+
+    /// <summary>Nobody listens on the port, or something that is not gRPC.</summary>
+    NotGrpcPort,
+
+    /// <summary>The certificate is good, but nobody that is trusted stands for it.</summary>
+    UnknownAuthority,
+}
+
 /// <summary>A call that failed. <see cref="Exception.Message"/> names the server; it never has request metadata in it.</summary>
 [SuppressMessage("Design", "CA1064", Justification = "public on purpose")]
 public sealed class RpcException : Exception
@@ -65,6 +84,9 @@ public sealed class RpcException : Exception
 
     /// <summary>What the user can do next, as a sentence; null when the failure says it all.</summary>
     public string? Advice { get; init; }
+
+    /// <summary>What kept the connection from coming about.</summary>
+    public ConnectTrouble Trouble { get; init; }
 
     /// <summary>Where and what, in one line: <c>eu.thethings.network:1904: NotFound: handler:device:app:dev not found</c>.</summary>
     public override string Message => $"{Target}: {StatusCode}: {Detail}";

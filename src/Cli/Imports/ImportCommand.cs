@@ -113,7 +113,9 @@ internal static class ImportCommand
             error.Write(string.Create(CultureInfo.InvariantCulture, $"Devices under way at the end: {concurrency.Limit}\n"));
         var again = NextCommand.Again(invocation);
         error.Write("Next:\n");
-        if (summary.Stopped is not null || summary.Interrupted)
+        if (summary.Stopped is not null)
+            error.Write($"  solve what is said above, then run the same command again; what is done is not touched:\n  {again}\n");
+        else if (summary.Interrupted)
             error.Write($"  run the same command again; what is done is not touched:\n  {again}\n");
         else if (summary.Failed > 0)
             error.Write($"  solve what is listed above, then run the same command again; what is done is not touched:\n  {again}\n");

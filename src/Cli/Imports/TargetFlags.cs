@@ -80,7 +80,7 @@ internal sealed class TargetFlags(string prefix)
         var given = flags.TextOrNull(name) is not null ? name : DefaultAddress;
         if (flags.TextOrNull(given) is not { } text)
             throw new UsageException($"no address of the target: give --{DefaultAddress} host:port, e.g. eu1.cloud.thethings.network:8884");
-        return HostPort.TryParse(text, out var address, out var reason) ? address : throw new UsageException($"--{given}: {reason}");
+        return HostPort.TryParse(text, out var address, out var reason) ? address : throw new UsageException($"--{given}: {reason}", "An example is eu1.cloud.thethings.network:8884.");
     }
 
     private ApiKey ReadKey(Invocation invocation)

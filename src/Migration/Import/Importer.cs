@@ -77,10 +77,6 @@ public sealed class Importer(
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
         }
-        catch (RegistryException e)
-        {
-            stopped ??= DeviceImport.Describe(e);
-        }
         catch (FailureException e)
         {
             stopped ??= e.Failure;

@@ -173,7 +173,8 @@ public sealed class Verifier(ITargetDevices target, VerifyOptions options)
         {
             return await target.PrefixesAsync(cancellation);
         }
-        catch (RegistryException e) when (!e.ConcernsAll)
+        // A wrong address, which has no such method either, shows at the first device.
+        catch (RegistryException e) when (!e.ConcernsAll || e.IsUnimplemented)
         {
             return null;
         }

@@ -89,7 +89,10 @@ internal sealed partial class TtsReader(ITtsServers servers, TimeProvider clock,
             }
             catch (RegistryException e) when (masks.Drop(server, TtsFailures.ForbiddenPaths(e), paths))
             {
-                LogDropped(log, server, string.Join(", ", TtsFailures.ForbiddenPaths(e)));
+                // Profiles came with 3.33: most servers do not know them, and then devices have none.
+                var lost = TtsFailures.ForbiddenPaths(e).Where(static path => path != TtsMasks.ProfilePath).ToArray();
+                if (lost.Length > 0)
+                    LogDropped(log, server, string.Join(", ", lost));
             }
             catch (RegistryException e)
             {
@@ -170,7 +173,7 @@ internal sealed partial class TtsReader(ITtsServers servers, TimeProvider clock,
 
     private sealed record Answer(EndDevice? Device, RegistryException? Failure, IReadOnlyList<string> Warnings);
 
-    [LoggerMessage(LogLevel.Information, "the {Server} Server is of a version that does not know {Paths}; they are not asked for")]
+    [LoggerMessage(LogLevel.Warning, "the {Server} Server is of a version that does not know {Paths}: these fields are not exported")]
     private static partial void LogDropped(ILogger log, TtsServer server, string paths);
 
     [LoggerMessage(LogLevel.Debug, "device {Device}: Network and Application Server show different sessions, reading again")]

@@ -31,7 +31,10 @@ public sealed record ClusterOptions
     /// <summary>Time for one attempt of a call, once the server has answered. Default 20 s.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>Time for connecting, and for the first answer of a server. Default 8 s: a wrong address is the user's to correct, soon.</summary>
+    /// <summary>
+    /// Time for connecting. The first answer of a server has one second more, and repeats before it fit in as well. Default 8 s: a wrong
+    /// address is the user's to correct, soon.
+    /// </summary>
     public TimeSpan FirstTimeout { get; init; } = TimeSpan.FromSeconds(8);
 
     /// <summary>Attempts of a call that fails for a passing reason, at least 1. Default 6. Refusals of a rate limit do not count.</summary>

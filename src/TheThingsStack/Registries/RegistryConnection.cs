@@ -19,11 +19,20 @@ internal sealed partial class RegistryConnection : IAsyncDisposable
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
 
+    /// <summary>So much longer than the connection waits the first call: what is said about the connection is more exact.</summary>
+    private static readonly TimeSpan ConnectFirst = TimeSpan.FromSeconds(1);
+
+    /// <summary>A server that has answered no call for so long is not there any more.</summary>
+    private static readonly TimeSpan Gone = TimeSpan.FromSeconds(30);
+
     private readonly ClusterOptions options;
     private readonly RpcChannel channel;
     private readonly RatePacer pacer;
     private readonly ConcurrentDictionary<string, bool> warnings = new(StringComparer.Ordinal);
     private volatile bool answered;
+
+    /// <summary>When a call last got an answer that can be used, be it a refusal; 0 before the first.</summary>
+    private long served;
 
     /// <summary>Prepares calls to an address.</summary>
     /// <exception cref="FailureException">HTTPS_PROXY is set but not usable.</exception>
@@ -91,8 +100,17 @@ internal sealed partial class RegistryConnection : IAsyncDisposable
                     attempt--;
                     rateLimited += pause;
                 }
-                if (!RegistryErrors.IsTransient(e, answered) || attempt >= options.Attempts || rateLimited > options.RateLimitPatience)
-                    throw new RegistryException(RegistryErrors.Describe(e), e) { MayHaveActed = mayHaveActed, Duration = options.Clock.GetElapsedTime(begun) };
+                var elapsed = options.Clock.GetElapsedTime(begun);
+                if (!RegistryErrors.IsTransient(e, answered) || attempt >= options.Attempts || rateLimited > options.RateLimitPatience
+                    || (!answered && elapsed + pause > options.FirstTimeout))
+                {
+                    throw new RegistryException(RegistryErrors.Describe(e), e)
+                    {
+                        MayHaveActed = mayHaveActed,
+                        Duration = elapsed,
+                        ServerIsGone = !IsServed(e) && e.Origin != RpcFailureOrigin.Local && IsGone(),
+                    };
+                }
                 LogRetry(options.Log, method.FullName, e.Message, pause.TotalSeconds);
             }
             await Task.Delay(pause, options.Clock, cancellation);
@@ -114,9 +132,10 @@ internal sealed partial class RegistryConnection : IAsyncDisposable
             headers.Add("authorization", "Bearer " + key.Reveal());
         try
         {
-            var call = new CallOptions { Headers = headers, Timeout = answered ? options.Timeout : options.FirstTimeout };
+            var call = new CallOptions { Headers = headers, Timeout = answered ? options.Timeout : options.FirstTimeout + ConnectFirst };
             var result = await channel.CallAsync(method, request, call, cancellation);
             answered = true;
+            Volatile.Write(ref served, options.Clock.GetTimestamp());
             Heard(method.FullName, entity, perDevice, result.Headers, refused: false);
             return result;
         }
@@ -124,6 +143,8 @@ internal sealed partial class RegistryConnection : IAsyncDisposable
         {
             if (e.Origin == RpcFailureOrigin.Server)
                 answered = true;
+            if (IsServed(e))
+                Volatile.Write(ref served, options.Clock.GetTimestamp());
             Heard(method.FullName, entity, perDevice, e.Headers, RegistryErrors.IsRateLimit(e));
             if (e is { Origin: RpcFailureOrigin.Server, StatusCode: StatusCode.ResourceExhausted or StatusCode.Unavailable } or { Origin: RpcFailureOrigin.Transport, StatusCode: StatusCode.ResourceExhausted })
                 options.Concurrency?.Refused(generation);
@@ -141,6 +162,12 @@ internal sealed partial class RegistryConnection : IAsyncDisposable
                 LogWarning(options.Log, Address.ToString(), warning.Value);
         }
     }
+
+    /// <summary>The server has worked on the call, and what it says is about this call alone.</summary>
+    private static bool IsServed(RpcException e) =>
+        e.Origin == RpcFailureOrigin.Server && e.StatusCode is not (StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.ResourceExhausted);
+
+    private bool IsGone() => Volatile.Read(ref served) is var last && (last == 0 || options.Clock.GetElapsedTime(last) >= Gone);
 
     private static TimeSpan Pause(int attempt)
     {

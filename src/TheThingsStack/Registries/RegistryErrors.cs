@@ -19,7 +19,7 @@ public static class RegistryErrors
     {
         ArgumentNullException.ThrowIfNull(call);
         if (call.Origin != RpcFailureOrigin.Server)
-            return new Failure($"The Things Stack at {call.Target}: {call.Detail}") { Advice = call.Advice ?? AdviceOnTheWay(call) };
+            return new Failure($"The Things Stack at {call.Target}: {call.Detail}") { Advice = AdviceOnTheWay(call) };
         if (FindDetails(call.StatusDetails) is { } details)
         {
             var failure = FromDetails(details, 0);
@@ -32,9 +32,7 @@ public static class RegistryErrors
         }
         return new Failure(string.Create(CultureInfo.InvariantCulture, $"The Things Stack at {call.Target}: {call.StatusCode}: {call.Detail}"))
         {
-            Advice = call.StatusCode == StatusCode.Unimplemented
-                ? $"{call.Target} does not have {call.Method}: give the address of the right server, or of a cluster that has all of them"
-                : call.Advice,
+            Advice = AdviceByStatus(call),
             NotAuthorised = IsRefusedCaller(call),
         };
     }
@@ -49,13 +47,14 @@ public static class RegistryErrors
     /// <summary>Makes a failure of error details, causes included. Placeholders in the text are filled from the attributes.</summary>
     public static Failure FromDetails(ErrorDetails details) => FromDetails(details, 0);
 
-    /// <summary>The call was refused for its rate.</summary>
-    internal static bool IsRateLimit(RpcException call) => call is { Origin: RpcFailureOrigin.Server, StatusCode: StatusCode.ResourceExhausted };
+    /// <summary>The call was refused for its rate: it may be made again when the server says. Other limits (of a message's size) have the same status.</summary>
+    internal static bool IsRateLimit(RpcException call) =>
+        call is { Origin: RpcFailureOrigin.Server, StatusCode: StatusCode.ResourceExhausted }
+        && (call.Headers.Get("x-rate-limit-limit") is not null || NameOf(call) == "pkg/ratelimit:rate_limit_exceeded");
 
     internal static bool IsOverload(RpcException call) =>
-        IsRateLimit(call)
-        || call.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded
-        || call is { Origin: RpcFailureOrigin.Transport, StatusCode: StatusCode.ResourceExhausted };
+        call.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded
+        || call is { Origin: RpcFailureOrigin.Server or RpcFailureOrigin.Transport, StatusCode: StatusCode.ResourceExhausted };
 
     /// <summary>The same call may succeed later.</summary>
     /// <param name="call">The failed call.</param>
@@ -78,7 +77,9 @@ public static class RegistryErrors
     {
         RpcFailureOrigin.Connect or RpcFailureOrigin.Handshake => true,
         RpcFailureOrigin.Server => call.StatusCode is StatusCode.Unauthenticated or StatusCode.PermissionDenied or StatusCode.Unimplemented
-            || name is "pkg/auth:token" or "pkg/identityserver/store:application_not_found",
+            || name is "pkg/auth:token" or "pkg/identityserver/store:application_not_found"
+            // What is read is the same for every device, what is written is not.
+            || (name == "pkg/rpcmiddleware/validator:field_mask_paths" && call.Method.EndsWith("/Get", StringComparison.Ordinal)),
         _ => false,
     };
 
@@ -157,12 +158,31 @@ public static class RegistryErrors
         _ => "null",
     };
 
-    private static string AdviceOnTheWay(RpcException call) => call.Origin switch
+    private const string Ports = "The Things Stack listens on port 8884 with TLS and on 1884 without it";
+
+    private static string AdviceOnTheWay(RpcException call) => call switch
     {
-        RpcFailureOrigin.Connect or RpcFailureOrigin.Deadline =>
-            $"check the address {call.Target} and that a firewall lets you reach it; The Things Stack listens on port 8884 with TLS and on 1884 without",
-        RpcFailureOrigin.Handshake => "check the address, and whether the server wants TLS (port 8884) or plaintext (port 1884, with --insecure)",
+        { Trouble: ConnectTrouble.PlaintextPort } => $"use the port with TLS; or, if the network in between is safe, --insecure. {Ports}",
+        { Trouble: ConnectTrouble.TlsPort } => $"if this is the port with TLS, leave out --insecure; else check host and port. {Ports}",
+        { Trouble: ConnectTrouble.NotGrpcPort, Origin: RpcFailureOrigin.Connect } => $"check that the server runs, and host and port. {Ports}",
+        { Trouble: ConnectTrouble.NotGrpcPort } => $"this is not the gRPC port of the server, or a proxy stands before it: check host and port. {Ports}",
+        { Trouble: ConnectTrouble.UnknownAuthority } =>
+            "if the cluster is yours, give the certificate of its authority with --ca-file; if it is a public one, somebody stands in between: ask who runs the network",
+        { Origin: RpcFailureOrigin.Deadline, ServerMayHaveActed: true } => "the server takes calls and does not answer them: see whether it is well, then run the command again; what is done is kept",
+        { Origin: RpcFailureOrigin.Deadline } => $"check the address, and that no firewall stands between. {Ports}",
+        { Advice: { } advice } => advice,
         _ => "run the command again: what is done is kept",
+    };
+
+    private static string? AdviceByStatus(RpcException call) => call.StatusCode switch
+    {
+        StatusCode.Unimplemented when call.Detail.StartsWith("unknown method", StringComparison.Ordinal) =>
+            $"{call.Target} is of a version that does not have {call.Method}: upgrade it",
+        StatusCode.Unimplemented => $"{call.Target} does not have {call.Method}: give the address of the right server, or of a cluster that has all of them",
+        StatusCode.Unavailable or StatusCode.ResourceExhausted or StatusCode.DeadlineExceeded =>
+            $"{call.Target} cannot serve calls now: see whether it is well, then run the command again; what is done is kept",
+        StatusCode.Internal or StatusCode.Unknown or StatusCode.DataLoss => $"this went wrong inside the server: the log of {call.Target} says more",
+        _ => call.Advice,
     };
 
     private static string? Advice(string name, RpcException call) => name switch
@@ -170,19 +190,21 @@ public static class RegistryErrors
         "pkg/identityserver:api_key_not_found" =>
             $"the cluster at {call.Target} does not know this API key: it belongs to another cluster or was deleted; make one in the Console under the application, API keys",
         "pkg/identityserver:invalid_authorization" => "the secret of the API key is wrong: copy the whole key again",
-        "pkg/identityserver:api_key_expired" => "make a new API key in the Console",
+        "pkg/identityserver:api_key_expired" => "make a new API key in the Console under the application, API keys",
         "pkg/auth:token" or "pkg/identityserver:unsupported_authorization" => "that is not an API key of The Things Stack: it starts with NNSXS. and has three parts",
         "pkg/identityserver:unauthenticated" or "pkg/rpcmetadata:unauthenticated" => "no API key was sent: give one",
         "pkg/auth/rights:no_application_rights" =>
             "there is no such application at this cluster, or the API key belongs to another one: check the application ID and that the key was made in it",
         "pkg/auth/rights:insufficient_application_rights" =>
             "make an API key with the missing rights in the Console under the application, API keys",
+        "pkg/identityserver/store:application_not_found" => $"check the application ID, and that {call.Target} is the cluster that has it",
         "pkg/rpcmiddleware/validator:field_mask_paths" =>
-            "the server is of a version that does not know these fields; upgrade it, or leave the fields out",
+            $"{call.Target} is of a version that does not know the fields named in forbidden_paths: upgrade it, or leave these fields out",
         "pkg/ratelimit:rate_limit_exceeded" => "the limit did not recover in time: run the command again later, what is done is kept",
         "pkg/identityserver:end_device_euis_taken" or "pkg/internal/registry:end_device_euis_taken" or "pkg/util/store:eui_taken" =>
             "JoinEUI and DevEUI belong to another device of this cluster: delete that one first (it may be in an application you cannot see; then ask who runs the cluster)",
         "pkg/util/store:id_taken" => "the application has a device of this ID: see --on-conflict",
-        _ => call.Advice,
+        _ when call.StatusCode is StatusCode.InvalidArgument or StatusCode.FailedPrecondition => null,
+        _ => AdviceByStatus(call),
     };
 }

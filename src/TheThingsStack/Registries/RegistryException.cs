@@ -40,6 +40,9 @@ public sealed class RegistryException : FailureException
     /// <summary>Time from the first attempt to the failure.</summary>
     public TimeSpan Duration { get; init; }
 
+    /// <summary>The server has given no call an answer that can be used for a good while, or never has.</summary>
+    public bool ServerIsGone { get; init; }
+
     /// <summary>Every other device would fail alike: no way to the server, or it does not accept the key or the application.</summary>
-    public bool ConcernsAll => RegistryErrors.ConcernsAll(Cause, ErrorName);
+    public bool ConcernsAll => ServerIsGone || RegistryErrors.ConcernsAll(Cause, ErrorName);
 }
