@@ -10,10 +10,10 @@ public static class SandboxCommands
     private const string Help = """
         The sandbox: the networks on this machine, for learning and testing. Nothing leaves loopback; all keys are made up.
 
-          dotnet run --project sandbox -- tour     The whole job in a few seconds: starts a V2 network, types the commands of the
-                                                   guide, shows what each prints and writes, and checks that it is right.
-          dotnet run --project sandbox -- serve    Keeps the V2 network running and prints the variables to set, so that you can
-                                                   try commands by hand. Ctrl-C (or SIGTERM) stops it.
+          dotnet run --project sandbox -- tour     The whole job in a few seconds: starts V2 and The Things Stack, types the commands
+                                                   from the dry run to the report, shows what each prints, and checks both sides.
+          dotnet run --project sandbox -- serve    Keeps both networks running and prints the variables to set and the commands of the
+                                                   whole way. Devices join when you type it there. Ctrl-C (or SIGTERM) stops it.
                --devices N       as many devices instead of the sample application (application `many`)
                --rate-limit off  without the limit of 5 calls per second
                --quiet           do not print the calls that arrive
@@ -57,7 +57,7 @@ public static class SandboxCommands
                         await error.WriteLineAsync($"serve: {problem}. `help` lists what there is.");
                         return 1;
                     }
-                    return await Serve.RunAsync(options, output, stop.Token);
+                    return await Serve.RunAsync(options, Console.In, output, stop.Token);
                 case ["kill-test", .. var rest]:
                     if (KillTestOptionsOf(rest) is not { } kill)
                     {

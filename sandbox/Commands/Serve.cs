@@ -64,7 +64,12 @@ public static class Serve
     private const int SourceDevices = 6;
     private const string Tts = "/ttn.lorawan.v3.";
 
-    public static async Task<int> RunAsync(ServeOptions options, TextWriter output, CancellationToken cancellation)
+    /// <summary>Runs until it is told to stop.</summary>
+    /// <param name="options">What to serve.</param>
+    /// <param name="input">Where what devices do is typed; its end does not stop the networks.</param>
+    /// <param name="output">Where everything is printed.</param>
+    /// <param name="cancellation">Stops it.</param>
+    public static async Task<int> RunAsync(ServeOptions options, TextReader input, TextWriter output, CancellationToken cancellation)
     {
         await using var cluster = await TtnV2Cluster.StartAsync(new TtnV2ClusterOptions { RateLimits = options.RateLimits });
         await using var stack = await TtsCluster.StartAsync(options.Tts);
@@ -86,6 +91,8 @@ public static class Serve
         }
 
         var folder = Directory.CreateTempSubdirectory("ttn-lw-migrate-sandbox-");
+        // Three write to it: this, the calls that arrive, and what is typed.
+        output = TextWriter.Synchronized(output);
         try
         {
             var authority = Path.Combine(folder.FullName, "ca.pem");
@@ -112,10 +119,19 @@ public static class Serve
             await PrintAsync(output, "bash", variables.Select(v => $"export {v.Name}=\"{v.Value}\""));
             await PrintAsync(output, "PowerShell", variables.Select(v => $"$env:{v.Name} = \"{v.Value}\""));
             await PrintAsync(output, "cmd", variables.Select(v => $"set {v.Name}={v.Value}"));
-            await PrintAsync(output, "then, for example", [$"ttn-lw-migrate application --dry-run --verbose --source ttnv2 \"{app}\" --ttnv2.with-session=false > devices.json"]);
+            await PrintAsync(output, "then, in that other window, the whole way (a line at a time)", Journey(app, stack.TlsAddress, stackAuthority));
+            await PrintAsync(
+                output,
+                "or from one The Things Stack to another (here: to another application of it)",
+                [
+                    $"TTS_APP_API_KEY=\"{sourceKey}\" ttn-lw-migrate tts application {SourceId} --no-session > from-tts.json",
+                    $"ttn-lw-migrate import from-tts.json --application-id {TargetId} --default-grpc-address {stack.TlsAddress} --ca-file {stackAuthority}",
+                ]);
+            await output.WriteLineAsync($"\nType what devices do:\n{ServeDevices.Help}");
             await output.WriteLineAsync("\nCtrl-C stops it.");
             if (!options.Quiet)
                 cluster.Requests.Answered = stack.Requests.Answered = request => output.WriteLine(Line(request));
+            await new ServeDevices(stack, TargetId, output).RunAsync(input, cancellation);
             await Task.Delay(Timeout.InfiniteTimeSpan, cancellation);
         }
         catch (OperationCanceledException)
@@ -127,6 +143,23 @@ public static class Serve
             folder.Delete(recursive: true);
         }
         return 0;
+    }
+
+    /// <summary>The commands of the guide, and those that come after it.</summary>
+    private static string[] Journey(string app, string target, string authority)
+    {
+        var servers = $"--default-grpc-address {target} --ca-file {authority}";
+        return
+        [
+            $"ttn-lw-migrate application --dry-run --verbose --source ttnv2 \"{app}\" --ttnv2.with-session=false > devices.json",
+            $"ttn-lw-migrate application --source ttnv2 \"{app}\" --ttnv2.with-session=false --journal night.journal > devices.json",
+            $"ttn-lw-migrate import devices.json --application-id {TargetId} {servers} --dry-run",
+            $"ttn-lw-migrate import devices.json --application-id {TargetId} {servers} --journal night.journal",
+            "ttn-lw-migrate ttnv2 retire --journal night.journal",
+            $"ttn-lw-migrate verify --journal night.journal {servers} --wait 10m --report report.html",
+            $"ttn-lw-migrate rollback DEVICE --journal night.journal {servers}",
+            "ttn-lw-migrate status --journal night.journal",
+        ];
     }
 
     private static async Task PrintAsync(TextWriter output, string title, IEnumerable<string> lines)

@@ -33,6 +33,9 @@ public sealed class ToolRun(string folder, IDictionary<string, string> variables
         start.RedirectStandardInput = true;
         start.RedirectStandardOutput = true;
         start.RedirectStandardError = true;
+        // What the user has set for other networks, and a proxy, must not lead anywhere else.
+        foreach (var name in start.Environment.Keys.Where(IsOfTool).ToList())
+            start.Environment.Remove(name);
         foreach (var (name, value) in variables)
             start.Environment[name] = value;
         // The journal goes into the folder too, not into the user's.
@@ -60,4 +63,8 @@ public sealed class ToolRun(string folder, IDictionary<string, string> variables
                 process.Kill(entireProcessTree: true);
         }
     }
+
+    private static bool IsOfTool(string variable) =>
+        variable.StartsWith("TTNV2_", StringComparison.Ordinal) || variable.StartsWith("TTNV3_", StringComparison.Ordinal) || variable.StartsWith("TTS_", StringComparison.Ordinal)
+        || variable.StartsWith("FREQUENCY_PLAN", StringComparison.Ordinal) || variable.EndsWith("_PROXY", StringComparison.OrdinalIgnoreCase);
 }

@@ -1,67 +1,44 @@
-using System.Text.Json;
-using System.Text.RegularExpressions;
+using System.Globalization;
+using Google.Protobuf;
+using Sandbox.TheThingsStack;
 using Sandbox.TtnV2;
-using Sources.TtnV2.Api.Handler;
 
 namespace Sandbox.Commands;
 
-/// <summary>One command of the tour and what must come of it.</summary>
-/// <param name="Application">The application it is about.</param>
-/// <param name="Title">What it is for.</param>
-/// <param name="Arguments">As typed, without the program.</param>
-/// <param name="Input">File for stdin, or null.</param>
-/// <param name="Devices">The devices it is about, by ID; null for the whole application.</param>
-/// <param name="DryRun">Whether nothing may change at the source.</param>
-/// <param name="Notice">One line about what to see.</param>
-public sealed record TourStep(
-    SampleApplication Application, string Title, IReadOnlyList<string> Arguments, string? Input, IReadOnlyList<string>? Devices, bool DryRun, string Notice);
+/// <summary>Both networks of the tour, and the folder of its files, as they are at its end.</summary>
+public sealed record TourWorld(TtnV2Cluster Source, TtsCluster Target, string Folder);
 
 /// <summary>
-/// The guided tour: the commands of the guide against a V2 network on this machine. Checks after every command that the file has a line for
-/// each device that can go, that exactly the exported keys are gone at the source, and that all else is as before.
+/// The guided tour: a migration from V2 to The Things Stack with the real program against two networks on this machine, from the dry run to the
+/// report, and one device that goes back. After every command both networks are compared with what they must be.
 /// </summary>
-public sealed partial class Tour(TextWriter output)
+public sealed class Tour(TextWriter output)
 {
-    private static readonly TourStep[] Steps =
-    [
-        new(
-            SampleApplication.First, "One device, dry: nothing changes anywhere.",
-            ["devices", "--dry-run", "--verbose", "--source", "ttnv2", "dev1", "--ttnv2.with-session=false"],
-            null, ["dev1"], DryRun: true,
-            "the file has the device with its AppKey; V2 is as before."),
-        new(
-            SampleApplication.First, "One device for real: its line is written first, then its AppKey is cleared in V2.",
-            ["device", "--source", "ttnv2", "dev1", "--ttnv2.with-session=false"],
-            null, ["dev1"], DryRun: false,
-            "dev1 can not join V2 any more; everything else of it is still there."),
-        new(
-            SampleApplication.First, "A list of devices, dry.",
-            ["devices", "--dry-run", "--verbose", "--source", "ttnv2", "--ttnv2.with-session=false"],
-            "device_ids.txt", ["dev2", "dev3"], DryRun: true,
-            "the lines come in the order of the list."),
-        new(
-            SampleApplication.First, "The list for real.",
-            ["device", "--source", "ttnv2", "--ttnv2.with-session=false"],
-            "device_ids.txt", ["dev2", "dev3"], DryRun: false,
-            "their sessions in V2 go on until they join The Things Stack."),
-        new(
-            SampleApplication.City, "The whole application, dry: every device is looked at, every problem is listed.",
-            ["application", "--verbose", "--dry-run", "--source", "ttnv2", SampleApplication.City.Id, "--ttnv2.with-session=false"],
-            null, null, DryRun: true,
-            "exit code 1, because some devices need somebody; the others are in the file."),
-        new(
-            SampleApplication.City, "The whole application for real.",
-            ["application", "--source", "ttnv2", SampleApplication.City.Id, "--ttnv2.with-session=false"],
-            null, null, DryRun: false,
-            "what could not be exported has kept its keys, and the summary says why."),
-        new(
-            SampleApplication.Session, "With the session: the guide leaves the flag away when active sessions move.",
-            ["device", "--source", "ttnv2", "gauge-1"],
-            null, ["gauge-1"], DryRun: false,
-            "the line has session, counters and MAC state, so the device goes on without a join; V2 has no key of it left."),
-    ];
+    /// <summary>The application of The Things Stack that gets the devices.</summary>
+    public const string TargetId = "city-on-v3";
 
+    /// <summary>The meter that nobody power-cycles, and that goes back to V2.</summary>
+    public const string Straggler = "meter-004";
+
+    private const string TargetKey = "NNSXS.SANDBOXONLY.THISKEYISMADEUPFORTHETOUR";
+    private const string Pump = "pump-abp";
+    private const string Journal = "night.journal";
+    private const string Session = "gauge-1";
+
+    private static readonly string[] Joining = ["half-a-session", "meter-001", "meter-002", "meter-003", "weather-roof"];
+    private static readonly SampleApplication City = SampleApplication.City;
+    private static readonly SampleApplication River = SampleApplication.Session;
+
+    private readonly TourText text = new(output);
     private readonly List<string> problems = [];
+    private readonly Dictionary<string, string> variables = new(StringComparer.Ordinal);
+    private TtnV2Cluster source = null!;
+    private TtsCluster target = null!;
+    private ToolRun tool = null!;
+    private int chapter;
+
+    /// <summary>Called at the end, while the networks still run; for tests.</summary>
+    public Func<TourWorld, Task>? AtEnd { get; init; }
 
     /// <summary>Runs the tour; gives 0 when everything was as expected.</summary>
     public async Task<int> RunAsync(CancellationToken cancellation)
@@ -69,25 +46,26 @@ public sealed partial class Tour(TextWriter output)
         var folder = Directory.CreateTempSubdirectory("ttn-lw-migrate-tour-");
         try
         {
-            await using var cluster = await TtnV2Cluster.StartAsync(new TtnV2ClusterOptions { RateLimits = RateLimitProfile.PerSecond });
-            SampleApplication.First.AddTo(cluster);
-            SampleApplication.City.AddTo(cluster);
-            SampleApplication.Session.AddTo(cluster);
-            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "ca.pem"), cluster.CaCertificatePem, cancellation);
-            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "device_ids.txt"), "dev2\ndev3\n", cancellation);
-            var variables = new Dictionary<string, string>(StringComparer.Ordinal)
-            {
-                ["FREQUENCY_PLAN_ID"] = "EU_863_870_TTN",
-                ["TTNV2_DISCOVERY_SERVER_ADDRESS"] = cluster.DiscoveryTlsAddress,
-                ["TTNV2_CA_CERT"] = "ca.pem",
-            };
-            Introduce(cluster, variables);
-            var tool = new ToolRun(folder.FullName, variables);
-            foreach (var step in Steps)
-            {
-                Choose(step.Application, variables);
-                await RunStepAsync(cluster, tool, step, cancellation);
-            }
+            await using var v2 = await TtnV2Cluster.StartAsync(new TtnV2ClusterOptions { RateLimits = RateLimitProfile.PerSecond });
+            await using var v3 = await TtsCluster.StartAsync();
+            (source, target) = (v2, v3);
+            City.AddTo(source);
+            River.AddTo(source);
+            target.AddApplication(TargetId);
+            target.AddApiKey(TargetId, TargetKey, "tour", []);
+            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "v2-ca.pem"), source.CaCertificatePem, cancellation);
+            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "v3-ca.pem"), target.CaCertificatePem, cancellation);
+            tool = new ToolRun(folder.FullName, variables);
+            Introduce(folder.FullName);
+            await ExportAsync(cancellation);
+            await ImportAsync(cancellation);
+            await RetireAsync(cancellation);
+            await ArriveAsync(folder.FullName, cancellation);
+            await GoBackAsync(cancellation);
+            await MoveSessionAsync(cancellation);
+            Account();
+            if (AtEnd is not null)
+                await AtEnd(new TourWorld(source, target, folder.FullName));
         }
         catch (OperationCanceledException)
         {
@@ -98,160 +76,208 @@ public sealed partial class Tour(TextWriter output)
         {
             folder.Delete(recursive: true);
         }
+        return Close();
+    }
+
+    private string Servers => $"--default-grpc-address {target.TlsAddress} --ca-file v3-ca.pem";
+
+    private void Introduce(string folder)
+    {
+        text.Say("A city moves its devices from The Things Network V2 to The Things Stack. Both networks run on this machine, on loopback only, and "
+            + "all keys are made up. The commands are typed to the real program, as you would; \"|\" marks what it prints.");
+        output.WriteLine();
+        text.Say($"V2: discovery {source.DiscoveryTlsAddress}, handler {source.HandlerAddress}. The Things Stack: {target.TlsAddress}. Folder: {folder}");
+        output.WriteLine();
+        text.Say($"The application {City.Id} in V2:");
+        foreach (var sample in City.Devices)
+            text.Item($"{sample.Device.DevId,-42}{sample.Why}");
+        output.WriteLine();
+        Export("TTNV2_APP_ID", City.Id);
+        Export("TTNV2_APP_ACCESS_KEY", City.AccessKey);
+        Export("FREQUENCY_PLAN_ID", "EU_863_870_TTN");
+        Export("TTNV2_DISCOVERY_SERVER_ADDRESS", source.DiscoveryTlsAddress);
+        Export("TTNV2_CA_CERT", "v2-ca.pem");
+        Export("TTS_APP_API_KEY", TargetKey);
+    }
+
+    private async Task ExportAsync(CancellationToken cancellation)
+    {
+        string[] export = ["--source", "ttnv2", City.Id, "--ttnv2.with-session=false"];
+        Chapter("Look first", "A dry run visits every device and lists every problem; nothing changes anywhere.");
+        var dry = await RunExportAsync(["application", "--dry-run", "--verbose", .. export], new ExportAsked(City, null, DryRun: true), cancellation);
+        Done(dry, "V2 is as before. Exit code 1, because five devices need somebody; the other seven can go.");
+
+        Chapter("Write devices.json", "Each line is written and kept in the journal first; only then is that device's AppKey cleared in V2.");
+        var real = await RunExportAsync(["application", .. export, "--journal", Journal], new ExportAsked(City, null, DryRun: false), cancellation);
+        Done(real, "six AppKeys are gone from V2, so those devices can not join there again; the five that were refused have kept theirs. "
+            + "Stopped halfway? The same command goes on.");
+    }
+
+    private async Task ImportAsync(CancellationToken cancellation)
+    {
+        var import = $"import devices.json --application-id {TargetId} {Servers}";
+        Chapter("Ask The Things Stack", "The dry run of the import checks rights, identifiers, plans and addresses against the target, and creates nothing.");
+        var dry = await RunAsync($"{import} --dry-run", exitCode: 0, cancellation);
+        Done([.. dry, .. Wrong(target.DeviceIds(TargetId).Count > 0, "the dry run created devices")], "The Things Stack is still empty.");
+
+        Chapter("Import", "Each device is created on the four servers, or on none. One that fails does not stop the others, and the same command again is safe.");
+        var real = await RunAsync($"{import} --journal {Journal}", exitCode: 0, cancellation);
+        string[] expected = [.. Joining.Append(Straggler).Append(Pump).Order(StringComparer.Ordinal)];
+        Done([.. real, .. Wrong(!target.DeviceIds(TargetId).SequenceEqual(expected), $"The Things Stack has {string.Join(' ', target.DeviceIds(TargetId))}")], "The Things Stack has seven devices.");
+    }
+
+    private async Task RetireAsync(CancellationToken cancellation)
+    {
+        Chapter("Retire", "An ABP device has no AppKey to clear: it has to be deleted from V2 once it is imported, or both networks answer it.");
+        var found = await RunAsync($"ttnv2 retire --yes --journal {Journal}", exitCode: 0, cancellation);
+        Done([.. found, .. Wrong(source.Device(City.Id, Pump) is not null, $"{Pump} is still in V2"), .. Wrong(source.Devices(City.Id).Count != City.Devices.Count - 1, "V2 lost other devices")],
+            $"{Pump} is no longer in V2; nothing else changed there. The journal has it, should it have to go back.");
+    }
+
+    private async Task ArriveAsync(string folder, CancellationToken cancellation)
+    {
+        var verify = $"verify --journal {Journal} {Servers}";
+        Chapter("Has anything arrived?", "verify compares each device on the four servers with what was sent, and says what it still waits for.");
+        var before = await RunAsync(verify, exitCode: 3, cancellation);
+        Done(before, "everything is as sent; nothing has joined yet (exit code 3).");
+
+        output.WriteLine();
+        text.Say("Meanwhile the town's people power-cycle their meters, and the pump's gateway moves:");
+        var wrong = new List<string>();
+        foreach (var id in Joining)
+        {
+            var inV2 = source.Device(City.Id, id.Replace("weather-roof", "weather_roof", StringComparison.Ordinal))!.LorawanDevice.AppKey;
+            var address = target.Join(TargetId, id);
+            wrong.AddRange(Wrong(address is null, $"{id} could not join"));
+            text.Item($"{id,-16}V2 {(inV2 == StoredDevice.NoKey ? "refuses its join-request" : "ACCEPTS its join-request")}; The Things Stack accepts it, DevAddr {Hex(address)}");
+            wrong.AddRange(Wrong(inV2 != StoredDevice.NoKey, $"{id} can still join V2"));
+        }
+        wrong.AddRange(Wrong(!target.Uplink(TargetId, Pump), $"the uplink of {Pump} was not taken"));
+        text.Item($"{Pump,-16}goes on with its session: an uplink arrives");
+        text.Item($"{Straggler,-16}sits in a cellar whose door is locked");
+
+        Chapter("Look again, with a report", "--report writes one page for the customer: counts, joins over time, what to do for each device. --wait 24h would watch until all have arrived.");
+        var after = await RunAsync($"{verify} --report report.html", exitCode: 3, cancellation);
+        var report = Path.Combine(folder, "report.html");
+        wrong.AddRange(Wrong(!File.Exists(report), "there is no report"));
+        if (File.Exists(report))
+        {
+            var page = await File.ReadAllTextAsync(report, cancellation);
+            wrong.AddRange(Wrong(!page.Contains(Straggler, StringComparison.Ordinal), "the report does not name the device that has not arrived"));
+        }
+        Done([.. after, .. wrong], "six of seven have arrived, one needs a person.");
+    }
+
+    private async Task GoBackAsync(CancellationToken cancellation)
+    {
+        Chapter("One device goes back", "Nobody opens that cellar tonight, so the device returns to V2. It leaves The Things Stack first: it must not be on both sides.");
+        var original = City.Devices.Single(sample => sample.Device.DevId == Straggler).Device.LorawanDevice.AppKey;
+        var found = await RunAsync($"rollback {Straggler} --journal {Journal} {Servers}", exitCode: 0, cancellation);
+        Done(
+            [
+                .. found,
+                .. Wrong(source.Device(City.Id, Straggler)!.LorawanDevice.AppKey != original, $"{Straggler} does not have its AppKey back"),
+                .. Wrong(target.Device(TargetId, Straggler).Servers != TtsServers.None, $"{Straggler} is still on The Things Stack"),
+            ],
+            $"{Straggler} has its AppKey back in V2 and is gone from The Things Stack. Without the target's address the program puts the key back too, "
+                + "and lists the device under \"Needs a person\" until it is removed there.");
+
+        Chapter("Where are we?", "The journal knows how far each device has come, and what comes next.");
+        Done(await RunAsync($"status --journal {Journal}", exitCode: 0, cancellation), "six verified, one restored, five refused: twelve.");
+    }
+
+    private async Task MoveSessionAsync(CancellationToken cancellation)
+    {
+        Chapter("And with the session", "Where gateways move too, a device can keep its session and need not join: the guide leaves --with-session=false away.");
+        Export("TTNV2_APP_ID", River.Id);
+        Export("TTNV2_APP_ACCESS_KEY", River.AccessKey);
+        var found = await RunExportAsync(["device", "--source", "ttnv2", Session, "--journal", "river.journal"], new ExportAsked(River, [Session], DryRun: false), cancellation);
+        found = [.. found, .. await RunAsync($"import devices.json --application-id {TargetId} {Servers} --journal river.journal", exitCode: 0, cancellation)];
+        output.WriteLine();
+        text.Say($"{Session} sends its next message, and The Things Stack takes it: counter {(target.Device(TargetId, Session).Network?.Session?.LastFCntUp + 1)?.ToString(CultureInfo.InvariantCulture)}.");
+        found = [.. found, .. Wrong(!target.Uplink(TargetId, Session), $"the uplink of {Session} was not taken")];
+        found = [.. found, .. await RunAsync($"verify --journal river.journal {Servers}", exitCode: 0, cancellation)];
+        Done(found, "it has arrived without a join, its counters go on, and V2 has no key of it left.");
+    }
+
+    /// <summary>Each device, and where it lives now.</summary>
+    private void Account()
+    {
+        text.Title("All devices, at the end");
+        foreach (var sample in City.Devices.Concat(River.Devices))
+        {
+            var id = sample.Device.DevId;
+            var v2 = source.Device(sample.Device.AppId, id)?.LorawanDevice;
+            var there = target.Device(TargetId, id.Replace('_', '-')).Servers != TtsServers.None;
+            var here = v2 is not null && (v2.AppKey != StoredDevice.NoKey || (sample.Fate == Fate.ExportedAsAbp && v2.NwkSKey != StoredDevice.NoKey));
+            var place = (here, there) switch
+            {
+                (true, true) => "ON BOTH SIDES",
+                (true, false) => sample.Fate == Fate.Rejected ? "V2, as before: needs somebody" : "V2, with its key",
+                (false, true) => "The Things Stack",
+                _ => sample.Device.LorawanDevice.AppKey == StoredDevice.NoKey || !sample.Device.LorawanDevice.HasAppKey ? "nowhere: it never had a key" : "NOWHERE",
+            };
+            text.Item($"{id,-42}{place}");
+            problems.AddRange(Wrong(place is "ON BOTH SIDES" or "NOWHERE", $"{id}: {place}"));
+        }
+    }
+
+    private int Close()
+    {
         output.WriteLine();
         if (problems.Count == 0)
         {
-            output.WriteLine("Everything was as expected. `dotnet run --project sandbox -- serve` keeps the network running for you to try.");
+            text.Say("Everything was as expected, and nothing is left behind on this machine.");
+            text.Say("Your turn: `dotnet run --project sandbox -- serve` keeps both networks running and prints these commands with what they need; README.md has your first real migration.");
             return 0;
         }
-        output.WriteLine("NOT as expected:");
+        text.Say("NOT as expected:");
         foreach (var problem in problems)
-            output.WriteLine($"  {problem}");
+            text.Item(problem);
         return 1;
     }
 
-    private void Introduce(TtnV2Cluster cluster, Dictionary<string, string> variables)
+    private void Chapter(string title, string why)
     {
-        output.WriteLine($"A network of The Things Network V2 runs on this machine (discovery {cluster.DiscoveryTlsAddress}, handler {cluster.HandlerAddress}).");
+        text.Title(string.Create(CultureInfo.InvariantCulture, $"{++chapter}. {title}"));
+        text.Say(why);
         output.WriteLine();
-        foreach (var (name, value) in variables)
-            output.WriteLine($"$ export {name}=\"{value}\"");
     }
 
-    /// <summary>Sets the variables of an application unless they are set already.</summary>
-    private void Choose(SampleApplication application, Dictionary<string, string> variables)
+    private void Export(string name, string value)
     {
-        if (variables.GetValueOrDefault("TTNV2_APP_ID") == application.Id)
-            return;
-        output.WriteLine();
-        output.WriteLine($"The application {application.Id} has {application.Devices.Count} device{(application.Devices.Count == 1 ? "" : "s")}:");
-        foreach (var sample in application.Devices)
-            output.WriteLine($"  {sample.Device.DevId,-42} {sample.Why}");
-        output.WriteLine();
-        (string Name, string Value)[] own = [("TTNV2_APP_ID", application.Id), ("TTNV2_APP_ACCESS_KEY", application.AccessKey)];
-        foreach (var (name, value) in own)
-        {
-            variables[name] = value;
-            output.WriteLine($"$ export {name}=\"{value}\"");
-        }
+        variables[name] = value;
+        text.Command($"export {name}=\"{value}\"");
     }
 
-    private async Task RunStepAsync(TtnV2Cluster cluster, ToolRun tool, TourStep step, CancellationToken cancellation)
+    /// <summary>An export into devices.json, compared with what it must do.</summary>
+    private async Task<IReadOnlyList<string>> RunExportAsync(string[] words, ExportAsked asked, CancellationToken cancellation)
     {
-        output.WriteLine();
-        output.WriteLine($"# {step.Title}");
-        output.WriteLine($"$ ttn-lw-migrate {string.Join(' ', step.Arguments.Select(argument => Shown(step, argument)))}{(step.Input is null ? "" : $" < {step.Input}")} > devices.json");
-        var before = cluster.Devices(step.Application.Id);
-        var result = await tool.RunAsync(step.Arguments, step.Input, "devices.json", cancellation);
-        foreach (var line in result.Stderr.TrimEnd().Split('\n'))
-            output.WriteLine($"  | {line.TrimEnd('\r')}");
-        output.WriteLine($"devices.json: {result.Lines.Count} line{(result.Lines.Count == 1 ? "" : "s")}, exit code {result.ExitCode}");
-        foreach (var line in result.Lines.Take(2))
-            output.WriteLine($"  {Shortened(line)}");
-        if (result.Lines.Count > 2)
-            output.WriteLine($"  … and {result.Lines.Count - 2} more");
-        var after = cluster.Devices(step.Application.Id);
-        var changed = after.Where(device => !before.Contains(device)).Select(device => device.DevId).ToList();
-        output.WriteLine(changed.Count == 0
-            ? "In V2 nothing has changed."
-            : $"In V2 keys have gone from: {string.Join(' ', changed.Where(id => HasNoAppKey(after.Single(device => device.DevId == id))))}.");
-        var found = Check(step, result, before, after);
+        text.Command($"ttn-lw-migrate {string.Join(' ', words.Select(word => word == asked.Application.Id || asked.Devices?.Contains(word) == true ? $"\"{word}\"" : word))} > devices.json");
+        var before = source.Devices(asked.Application.Id);
+        var result = await tool.RunAsync(words, null, "devices.json", cancellation);
+        text.Output(result.Stderr);
+        text.Say(string.Create(CultureInfo.InvariantCulture, $"devices.json has {result.Lines.Count} line{(result.Lines.Count == 1 ? "" : "s")}; the first one, keys shortened here:"));
+        foreach (var line in result.Lines.Take(1))
+            text.Device(line);
+        return ExportCheck.Check(asked, result, before, source.Devices(asked.Application.Id));
+    }
+
+    private async Task<IReadOnlyList<string>> RunAsync(string command, int exitCode, CancellationToken cancellation)
+    {
+        text.Command($"ttn-lw-migrate {command}");
+        var result = await tool.RunAsync(command.Split(' '), null, "stdout.txt", cancellation);
+        text.Output(string.Join('\n', [.. result.Lines, result.Stderr]));
+        return [.. Wrong(result.ExitCode != exitCode, string.Create(CultureInfo.InvariantCulture, $"exit code {result.ExitCode} instead of {exitCode}"))];
+    }
+
+    private void Done(IReadOnlyList<string> found, string notice)
+    {
         problems.AddRange(found);
-        output.WriteLine(found.Count == 0 ? $"Notice: {step.Notice}" : $"WRONG: {string.Join("; ", found)}");
+        text.Say(found.Count == 0 ? $"Checked: {notice}" : $"WRONG: {string.Join("; ", found)}");
     }
 
-    /// <summary>Says what is not as it must be after a command.</summary>
-    public static IReadOnlyList<string> Check(TourStep step, ToolResult result, IReadOnlyList<Device> before, IReadOnlyList<Device> after)
-    {
-        var wrong = new List<string>();
-        var concerned = step.Devices is null
-            ? step.Application.Devices
-            : [.. step.Devices.Select(id => step.Application.Devices.Single(sample => sample.Device.DevId == id))];
-        var state = before.ToDictionary(device => device.DevId, StringComparer.Ordinal);
-        var expected = concerned.Where(sample => sample.Fate != Fate.Rejected).Select(sample => sample.Device.DevId).ToList();
+    private static string Hex(ByteString? address) => address is null ? "none" : Convert.ToHexString(address.Span);
 
-        var exported = new List<string>();
-        foreach (var line in result.Lines)
-        {
-            try
-            {
-                using var json = JsonDocument.Parse(line);
-                var id = SourceId(json.RootElement);
-                exported.Add(id);
-                if (concerned.FirstOrDefault(sample => sample.Device.DevId == id) is { } sample && !HasItsKeys(json.RootElement, state[id], sample.Fate))
-                    wrong.Add($"the line of {id} does not have its keys");
-            }
-            catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
-            {
-                wrong.Add($"a line is not a device: {e.Message}");
-            }
-        }
-        if (!exported.SequenceEqual(expected))
-            wrong.Add($"exported {string.Join(' ', exported)} instead of {string.Join(' ', expected)}");
-        var exitCode = concerned.Any(sample => sample.Fate == Fate.Rejected) ? 1 : 0;
-        if (result.ExitCode != exitCode)
-            wrong.Add($"exit code {result.ExitCode} instead of {exitCode}");
-
-        if (after.Count != before.Count)
-            wrong.Add($"V2 has {after.Count} devices instead of {before.Count}");
-        foreach (var device in after)
-        {
-            var must = state[device.DevId].Clone();
-            var fate = concerned.FirstOrDefault(sample => sample.Device.DevId == device.DevId)?.Fate;
-            if (!step.DryRun && exported.Contains(device.DevId))
-                Clear(must, fate);
-            if (!must.Equals(device))
-                wrong.Add($"{device.DevId} in V2 is not as it must be");
-        }
-        return wrong;
-    }
-
-    /// <summary>Whether a line has the keys that the device had in V2, and those only.</summary>
-    private static bool HasItsKeys(JsonElement line, Device device, Fate fate)
-    {
-        var lorawan = device.LorawanDevice;
-        return Text(line, "root_keys", "app_key", "key") == (fate is Fate.ExportedAsAbp ? null : Convert.ToHexString(lorawan.AppKey.Span))
-            && Text(line, "session", "keys", "app_s_key", "key") == (fate is Fate.ExportedWithAppKey ? null : Convert.ToHexString(lorawan.AppSKey.Span))
-            && Text(line, "session", "keys", "f_nwk_s_int_key", "key") == (fate is Fate.ExportedWithAppKey ? null : Convert.ToHexString(lorawan.NwkSKey.Span));
-    }
-
-    private static string? Text(JsonElement element, params string[] path)
-    {
-        foreach (var name in path)
-        {
-            if (!element.TryGetProperty(name, out element))
-                return null;
-        }
-        return element.GetString();
-    }
-
-    /// <summary>Takes away what goes at the source when a device is exported.</summary>
-    private static void Clear(Device device, Fate? fate)
-    {
-        if (fate is Fate.ExportedWithAppKey or Fate.ExportedWithSession)
-            device.LorawanDevice.AppKey = StoredDevice.NoKey;
-        if (fate is Fate.ExportedWithSession)
-        {
-            device.LorawanDevice.DevAddr = StoredDevice.NoAddress;
-            device.LorawanDevice.NwkSKey = StoredDevice.NoKey;
-            device.LorawanDevice.AppSKey = StoredDevice.NoKey;
-        }
-    }
-
-    private static string SourceId(JsonElement device) =>
-        device.TryGetProperty("attributes", out var attributes) && attributes.TryGetProperty("old-id", out var old)
-            ? old.GetString()!
-            : device.GetProperty("ids").GetProperty("device_id").GetString()!;
-
-    private static bool HasNoAppKey(Device device) => device.LorawanDevice.AppKey == StoredDevice.NoKey;
-
-    /// <summary>An argument as the guide shows it: IDs stand in quotes.</summary>
-    private static string Shown(TourStep step, string argument) =>
-        argument == step.Application.Id || step.Devices?.Contains(argument) == true ? $"\"{argument}\"" : argument;
-
-    /// <summary>Keys cut to their ends, as in <c>972F…BB6F</c>.</summary>
-    private static string Shortened(string line) => Key().Replace(line, match => $"{match.Value[..4]}…{match.Value[^4..]}");
-
-    [GeneratedRegex("[0-9A-F]{32}", RegexOptions.None, 1000)]
-    private static partial Regex Key();
+    private static string[] Wrong(bool isWrong, string problem) => isWrong ? [problem] : [];
 }

@@ -10,6 +10,13 @@ internal static class NextCommand
 
     private const int MostIds = 20;
 
+    /// <summary>The flags that say where devices were imported, keys apart.</summary>
+    private static readonly string[] TargetTexts =
+    [
+        "application-id", "default-grpc-address", "identity-server-grpc-address", "network-server-grpc-address", "application-server-grpc-address",
+        "join-server-grpc-address", "app-api-key-file", "ca-file",
+    ];
+
     /// <summary>Gives the commands; empty when there is nothing to do.</summary>
     /// <param name="summary">What the run came to.</param>
     /// <param name="invocation">The command that ran.</param>
@@ -51,11 +58,13 @@ internal static class NextCommand
         var line = $"{invocation.Command.Root.Name} verify";
         foreach (var file in invocation.Arguments)
             line += " " + Shell(file);
-        foreach (var name in (ReadOnlySpan<string>)["application-id", "default-grpc-address"])
+        foreach (var name in TargetTexts)
         {
             if (invocation.Flags.TextOrNull(name) is { } value)
                 line += $" --{name} {Shell(value)}";
         }
+        if (invocation.Flags.IsOn("insecure"))
+            line += " --insecure";
         return line;
     }
 

@@ -22,6 +22,10 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
             + "--default-grpc-address HOST:PORT (and the target's key), or delete it in the Console",
         NeedsPerson: true);
 
+    private static readonly Note LeftTarget = new("left_target", "removed from The Things Stack first, so that they are on one side only");
+
+    private static readonly Note WouldLeaveTarget = new("would_leave_target", "would be removed from The Things Stack first");
+
     private static readonly Note NotLookedFor = new(
         "not_looked_for_on_target",
         "the journal does not know that it was imported, so it was not looked for on The Things Stack: add --application-id APP if it may be there");
@@ -77,18 +81,18 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
     {
         var device = entry.Device;
         if (entry.Way is not { } way || entry.SourceHoldsOriginal)
-            return await LeaveTargetAsync(entry) is { } left ? new ChangeOutcome(ChangeResult.Done) { Detail = left } : null;
+            return await LeaveTargetAsync(entry) is { } only ? new ChangeOutcome(ChangeResult.Done) { Detail = only, Note = LeavingTarget } : null;
 
         var original = source.FromRecord(device.Application, device.DeviceId, entry.Record);
         var plan = new RetirePlan(way, entry.Replacement);
+        Note? note = null;
         if (target is not null)
         {
             // It must not leave one side when the other does not take it back.
             var possible = await source.RestoreAsync(original, plan, dryRun: true, CancellationToken.None);
             if (possible.Result != ChangeResult.Done)
                 return possible;
-            if (await LeaveTargetAsync(entry) is { } left && journal is null)
-                return possible with { Detail = possible.Detail is null ? left : $"{left}; {possible.Detail}" };
+            note = await LeaveTargetAsync(entry) is null ? null : LeavingTarget;
         }
         if (journal is not null)
             await journal.RecordAsync(JournalChange.RestoreIntended(device));
@@ -97,8 +101,10 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
             await journal.RecordAsync(JournalChange.Restored(device, outcome.Detail));
         else if (journal is not null && outcome.Result == ChangeResult.Unchanged && entry.SourceSide != SourceSide.RestoreIntended)
             await journal.RecordAsync(JournalChange.TakenBack(entry, outcome.Failure?.Message));
-        return outcome;
+        return outcome with { Note = note };
     }
+
+    private Note LeavingTarget => journal is null ? WouldLeaveTarget : LeftTarget;
 
     /// <summary>Removes the device from the target; says so, or null when it was not there.</summary>
     private async Task<string?> LeaveTargetAsync(JournalEntry entry)
@@ -122,6 +128,8 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
             tally.Done(selected.Id, outcome.Detail);
         else
             tally.Fail(selected.Id, outcome.Failure ?? new Failure("the network did not say what happened"));
+        if (outcome?.Note is { } note)
+            tally.Note(selected.Id, note);
         if (target is null && selected.Entry is { TargetSide: not TargetSide.Unknown } && outcome?.Result is null or ChangeResult.Done)
             tally.Note(selected.Id, StillOnTarget);
         if (target is { NamesApplication: false } && selected.Entry is { TargetSide: TargetSide.Unknown, Line: not null } && outcome is { Result: ChangeResult.Done })
