@@ -36,6 +36,9 @@ public sealed class CliEnvironment
     /// <summary>Creates a file, or empties an existing one; relative paths are relative to the current directory.</summary>
     public required Func<string, Stream> CreateFile { get; init; }
 
+    /// <summary>Puts a file in the place of another one, at once; the first has its path no more.</summary>
+    public Action<string, string> ReplaceFile { get; init; } = static (from, to) => File.Move(from, to, overwrite: true);
+
     /// <summary>Makes the handler for frequency plans behind HTTP; null: the system's, which checks certificates. It must not follow redirects.</summary>
     public Func<HttpMessageHandler>? HttpHandler { get; init; }
 

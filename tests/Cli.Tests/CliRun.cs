@@ -30,6 +30,9 @@ public sealed class CliRun(params IReadOnlyList<string> arguments)
     /// <summary>Creates a file that the program writes; by default one on the disk.</summary>
     public Func<string, Stream> CreateFile { get; init; } = File.Create;
 
+    /// <summary>Puts a file in the place of another one; by default on the disk.</summary>
+    public Action<string, string> ReplaceFile { get; init; } = (from, to) => File.Move(from, to, overwrite: true);
+
     /// <summary>Folder for journals; by default one for this run alone.</summary>
     public string? StateFolder { get; init; }
 
@@ -66,6 +69,7 @@ public sealed class CliRun(params IReadOnlyList<string> arguments)
                 StandardErrorIsTerminal = () => ErrorIsTerminal,
                 StandardErrorWidth = () => Width,
                 CreateFile = CreateFile,
+                ReplaceFile = ReplaceFile,
                 OpenFile = path => Files.TryGetValue(path, out var bytes) ? new MemoryStream(bytes) : throw new FileNotFoundException("no such file", path),
                 HttpHandler = HttpHandler,
                 Clock = Clock,

@@ -94,6 +94,7 @@ public sealed class DocumentedCommands
                     Clock = Clock,
                     StateFolder = StateFolder,
                     CreateFile = name => new KeptFile(bytes => Files[name] = bytes),
+                    ReplaceFile = (from, to) => (Files[to], _) = (Files[from], Files.Remove(from)),
                 }.RunAsync();
                 if (output is not null)
                 {

@@ -25,6 +25,13 @@ internal static class ImportFlags
         new(prefix + OnConflict, FlagKind.Text, "a device that the application has already: fail, skip, update or replace") { Default = "fail", Words = ["fail", "skip", "update", "replace"], Addition = true },
         new(prefix + PruneLeftovers, FlagKind.Switch, "remove remains on Network, Application and Join Server of devices that the Identity Server does not know") { Addition = true },
         new(prefix + Concurrency, FlagKind.Text, "devices under way at a time; without it the tool finds what the servers do best with") { Addition = true },
+        .. Abp(prefix),
+    ];
+
+    /// <summary>The flags that say what an import changes of ABP devices; a verification needs them too.</summary>
+    /// <param name="prefix">Put before each name.</param>
+    public static IReadOnlyList<Flag> Abp(string prefix) =>
+    [
         new(prefix + Rx1Delay, FlagKind.Text, "RX1 delay in seconds that ABP devices were programmed for") { Addition = true },
         new(prefix + ResetsFCnt, FlagKind.Switch, "ABP devices may start their counters again at 0") { Addition = true },
         new(prefix + Supports32BitFCnt, FlagKind.Switch, "ABP devices count in 32 bits; =false: in 16") { Addition = true },
@@ -45,13 +52,17 @@ internal static class ImportFlags
             var other => throw new UsageException($"--{prefix}{OnConflict} is {Quote.Double(other)}; it is fail, skip, update or replace"),
         },
         PruneLeftovers = flags.IsOn(prefix + PruneLeftovers),
-        Abp = new AbpAdjustments
-        {
-            Rx1Delay = Number(flags, prefix + Rx1Delay, 15),
-            ResetsFCnt = Given(flags, prefix + ResetsFCnt),
-            Supports32BitFCnt = Given(flags, prefix + Supports32BitFCnt),
-            FactoryPresetsFromPlan = flags.IsOn(prefix + FactoryPresets),
-        },
+        Abp = ReadAbp(flags, prefix),
+    };
+
+    /// <summary>Reads the flags of <see cref="Abp"/>.</summary>
+    /// <exception cref="UsageException">A value is not one.</exception>
+    public static AbpAdjustments ReadAbp(FlagValues flags, string prefix) => new()
+    {
+        Rx1Delay = Number(flags, prefix + Rx1Delay, 15),
+        ResetsFCnt = Given(flags, prefix + ResetsFCnt),
+        Supports32BitFCnt = Given(flags, prefix + Supports32BitFCnt),
+        FactoryPresetsFromPlan = flags.IsOn(prefix + FactoryPresets),
     };
 
     /// <summary>How many devices may be under way.</summary>

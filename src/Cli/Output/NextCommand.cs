@@ -65,6 +65,12 @@ internal static class NextCommand
         }
         if (invocation.Flags.IsOn("insecure"))
             line += " --insecure";
+        // What the import changed of ABP devices must not look like a difference.
+        foreach (var flag in Imports.ImportFlags.Abp(""))
+        {
+            if (invocation.Flags.Origin(flag.Name) != FlagOrigin.Default)
+                line += $" --{flag.Name}={Shell(invocation.Flags.Text(flag.Name))}";
+        }
         return line;
     }
 

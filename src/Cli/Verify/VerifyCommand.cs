@@ -1,9 +1,11 @@
-using System.Globalization;
 using Cli.CommandLine;
 using Cli.Commands;
 using Cli.Imports;
 using Cli.Journals;
+using Cli.Networks;
 using Cli.Output;
+using Migration;
+using Migration.Journal;
 using Migration.Verify;
 using TheThingsStack.Errors;
 using TheThingsStack.Json;
@@ -16,8 +18,9 @@ internal static class VerifyCommand
 {
     private const string ApplicationId = "application-id";
     private const string WaitFlag = "wait";
-    private const string Concurrency = "concurrency";
-    private const int MostConcurrency = 512;
+
+    /// <summary>Networks that can be asked about devices that have left them.</summary>
+    private static IEnumerable<SourceDefinition> Sources => SourceRegistry.All.Where(static source => source.Journal is not null);
 
     public static Command Create() => new("verify", "Verify that devices are on The Things Stack and have joined there")
     {
@@ -27,24 +30,29 @@ internal static class VerifyCommand
             Verify that devices are on The Things Stack as they were sent, and have arrived there.
 
             Reads device JSON (lines or a list) from the file or standard input, or the journal named with --journal, and compares each device
-            on the four servers with it, field by field. What servers change by themselves does not count. With --wait the command watches
-            until every device has joined or was heard, or the time is up. Nothing is changed anywhere; a journal notes what was verified.
+            on the four servers with it, field by field. What servers change by themselves does not count. With --source the old network is
+            asked too: does it still answer the device, and has it heard it since? With --wait the command watches until every device has
+            joined or was heard, or the time is up. Nothing is changed anywhere; a journal notes what was verified.
 
             The exit code is 0 when every device has arrived, 3 when some have not or need somebody.
             """,
         Examples =
         [
             "ttn-lw-migrate verify devices.json --application-id my-app --default-grpc-address eu1.cloud.thethings.network:8884",
+            "ttn-lw-migrate verify devices.json --application-id my-app --default-grpc-address eu1.cloud.thethings.network:8884 --source ttnv2",
             "ttn-lw-migrate verify --journal my-app.journal --default-grpc-address eu1.cloud.thethings.network:8884 --wait 24h --report report.html",
         ],
         FlagFactory = () =>
         [
             new(ApplicationId, FlagKind.Text, "application at the target (default: the one that the journal or the lines name)") { Addition = true },
             .. TargetFlags.Plain.All(),
-            new(Concurrency, FlagKind.Text, "calls under way at a time; without it the tool finds what the servers do best with") { Addition = true },
+            .. ImportFlags.Abp(""),
+            new("concurrency", FlagKind.Text, "calls under way at a time; without it the tool finds what the servers do best with") { Addition = true },
             JournalFiles.JournalFlag,
             Commands.OutputFormat.Flag(),
             ReportFile.Flag,
+            new(ExportCommand.SourceFlag, FlagKind.Text, "old network to ask too; its flags and variables are those of its export") { Words = [.. Sources.Select(static source => source.Name)], Addition = true },
+            .. Sources.SelectMany(static source => source.FlagsOfDeprecatedCommands()),
             new(WaitFlag, FlagKind.Text, "watch until all devices have arrived, at most so long, e.g. 24h or 90m") { Default = "0s", Addition = true },
         ],
         RunAsync = RunAsync,
@@ -60,10 +68,14 @@ internal static class VerifyCommand
             throw new UsageException($"--{WaitFlag} is {Quote.Double(flags.Text(WaitFlag))}; it is a time like 24h, 90m or 1h30m");
         var isJson = Commands.OutputFormat.IsJson(flags);
         var status = new StatusWriter(environment);
-        var cluster = TargetFlags.Plain.Read(invocation, new StderrLogger(status, flags.IsOn(GlobalFlags.Verbose)), null);
-        var concurrency = ReadConcurrency(flags, environment.Clock);
+        var log = new StderrLogger(status, flags.IsOn(GlobalFlags.Verbose));
+        var cluster = TargetFlags.Plain.Read(invocation, log, null);
+        var concurrency = ImportFlags.ReadConcurrency(flags, "", environment.Clock);
+        var abp = ImportFlags.ReadAbp(flags, "");
         await using var file = journalFile is null ? DeviceFile.Open(invocation) : null;
         using var journal = journalFile is null ? null : VerifyJournal.Open(Path.GetFullPath(journalFile), environment.Clock, mayWrite: !flags.IsOn(GlobalFlags.DryRun));
+        var (source, sourceApplication) = OpenSource(invocation, log, journal?.Reader);
+        await using var asked = source;
         await using var client = new ClusterClient(cluster);
         using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(invocation.Cancellation);
         using var registration = environment.OnInterrupt(() =>
@@ -72,13 +84,20 @@ internal static class VerifyCommand
             interrupt.Cancel();
         });
 
-        var input = new VerifyInput(flags.TextOrNull(ApplicationId));
-        var report = new ReportFile(invocation);
+        var input = new VerifyInput(flags.TextOrNull(ApplicationId), sourceApplication);
+        using var report = new ReportFile(invocation);
         await using var stdout = new FilterOutput(environment.StandardOutput);
         var output = new VerifyOutput(stdout, isJson);
         var progress = new WatchProgress(status, environment.Clock);
         var tally = new VerifyTally();
-        var verifier = new Verifier(new ClusterDevices(client, concurrency), new VerifyOptions { Clock = environment.Clock, Wait = wait });
+        var verifier = new Verifier(new ClusterDevices(client, concurrency), new VerifyOptions
+        {
+            Clock = environment.Clock,
+            Wait = wait,
+            Source = source as ISourceWitness,
+            Abp = abp,
+            Plans = FrequencyPlanFlags.Open(flags, environment),
+        });
         VerifyEnd? end = null;
         Failure? stopped = null;
         try
@@ -96,6 +115,8 @@ internal static class VerifyCommand
                 {
                     // A path that cannot be written is told before a watch of a day, and only once the servers have answered.
                     report.Open();
+                    if (step.IsWatching)
+                        report.Write(Subject(), tally.With(verifier.Waiting));
                     progress.Report(step);
                 },
                 interrupt.Token);
@@ -112,8 +133,8 @@ internal static class VerifyCommand
         output.Flush();
         var unmarked = journal is null ? 0 : await journal.FinishAsync();
         if (stopped is null || tally.Total > 0)
-            report.Write(new ReportSubject(input.Applications, Address(cluster), environment.Clock.GetUtcNow()), tally);
-        status.Write(error => VerifySummary.Write(error, tally, end, stopped, input, unmarked));
+            report.Write(Subject(), tally);
+        status.Write(error => VerifySummary.Write(error, tally, end, stopped, input, unmarked, source is null ? journal?.Reader.Scope().Source : null));
         if (isJson)
             VerifySummary.WriteJson(environment, tally, end, stopped, input);
         return (stopped, end) switch
@@ -122,16 +143,29 @@ internal static class VerifyCommand
             (_, { Interrupted: true }) => ExitCode.Interrupted,
             _ => tally.Done == tally.Total ? ExitCode.Done : ExitCode.NeedsAttention,
         };
+
+        ReportSubject Subject() => new(input.Applications, cluster.Addresses.Identity.ToString(), environment.Clock.GetUtcNow());
     }
 
-    private static string Address(ClusterOptions cluster) => cluster.Addresses.Identity.ToString();
-
-    private static AdaptiveConcurrency ReadConcurrency(FlagValues flags, TimeProvider clock)
+    /// <summary>Opens the old network that <c>--source</c> names, with its own flags; null when it is not to be asked. Calls no one.</summary>
+    /// <exception cref="UsageException">It cannot be asked, or one variable would be the key of both clusters.</exception>
+    /// <exception cref="FailureException">A flag of it is missing or wrong, or the journal is of another network.</exception>
+    private static (IDeviceSource? Source, string Application) OpenSource(Invocation invocation, StderrLogger log, JournalReader? journal)
     {
-        if (flags.TextOrNull(Concurrency) is not { } text)
-            return AdaptiveConcurrency.Adaptive(clock);
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= MostConcurrency
-            ? AdaptiveConcurrency.Fixed(clock, number)
-            : throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"--{Concurrency} is {Quote.Double(text)}; it is 1 to {MostConcurrency}"));
+        var flags = invocation.Flags;
+        if (flags.TextOrNull(ExportCommand.SourceFlag) is not { } name)
+            return (null, "");
+        var source = SourceRegistry.Choose(SourceRegistry.All, name);
+        if (source.Journal is not { } support)
+            throw new UsageException($"--{ExportCommand.SourceFlag} is {Quote.Double(name)}; {string.Join(" and ", Sources.Select(static s => s.Name))} can be asked about devices that have left");
+        // Only a variable can be meant for two.
+        if (flags.OriginName($"{source.Name}.app-api-key") is { } variable && variable == flags.OriginName("app-api-key") && flags.TextOrNull("app-api-key-file") is null)
+            throw new UsageException($"{variable} cannot be the key of both clusters: give the target's with --app-api-key-file");
+        var values = new SourceFlags(source.Name, flags, invocation.Environment);
+        var named = new JournalScope(source.Name, support.Server(values));
+        var scope = journal?.Scope() ?? named;
+        if (scope.Source != source.Name || support.IsServerGiven(values))
+            DeviceWork.RequireScope(journal?.File ?? "", scope, named);
+        return (support.Open(values, SourceContexts.Create(invocation, log), scope), support.Application(values));
     }
 }

@@ -9,8 +9,11 @@ namespace Cli.Verify;
 
 /// <summary>The devices to verify, streamed.</summary>
 /// <param name="application">Application at the target; null: the one that journal or lines name.</param>
-internal sealed class VerifyInput(string? application)
+/// <param name="sourceApplication">Application at the old network, for a file; empty: the one that the lines name.</param>
+internal sealed class VerifyInput(string? application, string sourceApplication)
 {
+    private const string OldId = "old-id";
+
     private readonly SortedSet<string> applications = new(StringComparer.Ordinal);
 
     /// <summary>Devices of a journal that are not on the other side, and need not be, by the reason.</summary>
@@ -24,7 +27,10 @@ internal sealed class VerifyInput(string? application)
     public async IAsyncEnumerable<SentDevice> FileAsync(Stream stream, [EnumeratorCancellation] CancellationToken cancellation)
     {
         await foreach (var line in new DeviceJsonReader(stream).ReadAsync(cancellation))
-            yield return Sent(line.Index, line.Line, line.Device, line.Problem, null, application);
+        {
+            var source = line.Device is { } device ? SourceNameOf(device) : null;
+            yield return Sent(line.Index, line.Line, line.Device, line.Problem, application) with { AtSource = source };
+        }
     }
 
     /// <summary>The devices of a journal that have a line, in its order.</summary>
@@ -50,11 +56,25 @@ internal sealed class VerifyInput(string? application)
                 problem = e;
             }
             var imported = journal.History(entry.Device).LastOrDefault(static step => step.State == DeviceState.Imported);
-            yield return Sent(index++, 0, device, problem, entry.Device, application ?? imported?.Detail) with { ImportedAt = imported?.Time };
+            yield return Sent(index++, 0, device, problem, application ?? imported?.Detail) with
+            {
+                Journal = entry.Device,
+                ImportedAt = imported?.Time,
+                AtSource = new SourceName(entry.Device.Application, entry.Device.DeviceId),
+            };
         }
     }
 
-    private SentDevice Sent(long index, long line, EndDevice? device, TtsJsonException? problem, JournalDeviceId? journal, string? target)
+    /// <summary>An export keeps the ID of a device that it renames as an attribute; the last one when that name was taken.</summary>
+    private SourceName? SourceNameOf(EndDevice device)
+    {
+        var from = sourceApplication.Length > 0 ? sourceApplication : device.Ids?.ApplicationIds?.ApplicationId;
+        return string.IsNullOrEmpty(from)
+            ? null
+            : new SourceName(from, [.. device.Attributes.Where(a => a.Key.StartsWith(OldId, StringComparison.Ordinal)).OrderByDescending(a => a.Key, StringComparer.Ordinal).Select(a => a.Value), device.Ids!.DeviceId]);
+    }
+
+    private SentDevice Sent(long index, long line, EndDevice? device, TtsJsonException? problem, string? target)
     {
         if (device is not null)
         {
@@ -67,6 +87,6 @@ internal sealed class VerifyInput(string? application)
             : device!.Ids.DeviceId.Length == 0 ? new Failure("the device has no ID")
             : device.Ids.ApplicationIds is not { ApplicationId.Length: > 0 } ? new Failure("neither the device nor --application-id names an application")
             : null;
-        return new SentDevice(index, line, device, failure) { Journal = journal };
+        return new SentDevice(index, line, device, failure);
     }
 }

@@ -45,7 +45,7 @@ internal sealed class VerifyOutput(FilterOutput output, bool isJson)
             parts.Add($"not on {string.Join(", ", CutOver.Each(device.Missing).Select(CutOver.NameOf))}");
         foreach (var difference in device.Differences)
             parts.Add($"{difference.Path} on {CutOver.NameOf(difference.Server)}: sent {difference.Sent}, found {difference.Found}");
-        if (device.State == CutOverState.AliveAtSource && device.SeenAtSource is { } seen)
+        if (device.State is CutOverState.AliveAtSource or CutOverState.LiveOnBoth && device.SeenAtSource is { } seen)
             parts.Add($"heard by the old network {Time(seen)}");
         if (device is { State: CutOverState.NeedsGateway or CutOverState.WaitsForUplink, DevAddr.Length: > 0 })
             parts.Add($"DevAddr {device.DevAddr}");
@@ -81,6 +81,8 @@ internal sealed class VerifyOutput(FilterOutput output, bool isJson)
             Time(json, "imported_at", device.ImportedAt);
             Time(json, "joined_at", device.JoinedAt);
             Time(json, "last_seen_at", device.LastSeenAt);
+            if (device.LiveAtSource is { } live)
+                json.WriteBoolean("live_at_source", live);
             Time(json, "seen_at_source", device.SeenAtSource);
             if (device.Missing != DeviceServers.None)
             {

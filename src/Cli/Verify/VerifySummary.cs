@@ -9,7 +9,7 @@ namespace Cli.Verify;
 /// <summary>How a verification ended: counts first, then what to do.</summary>
 internal static class VerifySummary
 {
-    public static void Write(TextWriter error, VerifyTally tally, VerifyEnd? end, Failure? stopped, VerifyInput input, int unmarked)
+    public static void Write(TextWriter error, VerifyTally tally, VerifyEnd? end, Failure? stopped, VerifyInput input, int unmarked, string? notAsked)
     {
         if (stopped is not null)
             FailurePrinter.Write(error, stopped);
@@ -30,6 +30,8 @@ internal static class VerifySummary
             error.Write($"{Number(count)} of the journal left out: {reason}\n");
         if (unmarked > 0)
             error.Write($"{Number(unmarked)} devices could not be noted as verified: another run holds the journal, or it cannot be written\n");
+        if (notAsked is not null)
+            error.Write($"The old network was not asked: --source {notAsked} tells which devices it still answers, and has heard since.\n");
         var isFirst = true;
         foreach (var state in CutOver.States)
         {

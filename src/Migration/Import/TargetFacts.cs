@@ -32,6 +32,18 @@ internal sealed record TargetFacts
     /// <summary>Whether the key may read keys, so that a device that is there can be compared.</summary>
     public required bool MayReadKeys { get; init; }
 
+    /// <summary>For preparing a device without asking anybody: nothing is known of the target.</summary>
+    public static TargetFacts Unasked { get; } = new()
+    {
+        NetworkServerHost = "",
+        ApplicationServerHost = "",
+        JoinServerHost = "",
+        DevAddrPrefixes = [],
+        DefaultJoinEui = Google.Protobuf.ByteString.Empty,
+        FrequencyPlans = null,
+        MayReadKeys = true,
+    };
+
     /// <summary>Asks. All four servers are called, so that an address that is wrong shows before a device is touched.</summary>
     /// <exception cref="FailureException">A server cannot be used, the application is not there, or the key lacks a right: which.</exception>
     public static async Task<TargetFacts> AskAsync(ClusterClient cluster, string application, bool needsToReadKeys, CancellationToken cancellation)

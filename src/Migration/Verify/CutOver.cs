@@ -14,10 +14,13 @@ public enum CutOverState
     /// <summary>One or more servers do not have it.</summary>
     Missing,
 
+    /// <summary>On the target, and its old network still has its keys: both answer it.</summary>
+    LiveOnBoth,
+
     /// <summary>A field is not as it was sent.</summary>
     Differs,
 
-    /// <summary>Its old network heard it after the cut-over.</summary>
+    /// <summary>Its old network heard it after the cut-over, in a session that only that network has: it has to join.</summary>
     AliveAtSource,
 
     /// <summary>Has to join and has not: power cycle it, or wait until it joins by itself.</summary>
@@ -42,25 +45,26 @@ public static class CutOver
     /// <summary>States in the order of urgency.</summary>
     public static IReadOnlyList<CutOverState> States { get; } =
     [
-        CutOverState.Missing, CutOverState.Differs, CutOverState.AliveAtSource, CutOverState.NotChecked, CutOverState.NeedsPowerCycle,
-        CutOverState.NeedsGateway, CutOverState.WaitsForUplink, CutOverState.OnTarget, CutOverState.Joined,
+        CutOverState.LiveOnBoth, CutOverState.Missing, CutOverState.Differs, CutOverState.NotChecked, CutOverState.AliveAtSource,
+        CutOverState.NeedsPowerCycle, CutOverState.NeedsGateway, CutOverState.WaitsForUplink, CutOverState.OnTarget, CutOverState.Joined,
     ];
 
     /// <summary>Whether nothing is left to do.</summary>
     public static bool IsDone(CutOverState state) => state is CutOverState.OnTarget or CutOverState.Joined;
 
     /// <summary>Whether something is wrong that will not be right by waiting.</summary>
-    public static bool IsUrgent(CutOverState state) => state is CutOverState.Missing or CutOverState.Differs or CutOverState.AliveAtSource or CutOverState.NotChecked;
+    public static bool IsUrgent(CutOverState state) => state is CutOverState.LiveOnBoth or CutOverState.Missing or CutOverState.Differs or CutOverState.NotChecked;
 
-    /// <summary>Whether time alone may bring the device over.</summary>
+    /// <summary>Whether a watch goes on for the device: it may arrive by itself, or be retired by another run.</summary>
     public static bool MayStillArrive(CutOverState state) =>
-        state is CutOverState.AliveAtSource or CutOverState.NeedsPowerCycle or CutOverState.NeedsGateway or CutOverState.WaitsForUplink;
+        state is CutOverState.LiveOnBoth or CutOverState.AliveAtSource or CutOverState.NeedsPowerCycle or CutOverState.NeedsGateway or CutOverState.WaitsForUplink;
 
     /// <summary>Name for scripts.</summary>
     public static string CodeOf(CutOverState state) => state switch
     {
         CutOverState.NotChecked => "not_checked",
         CutOverState.Missing => "missing",
+        CutOverState.LiveOnBoth => "live_on_both",
         CutOverState.Differs => "differs",
         CutOverState.AliveAtSource => "alive_at_source",
         CutOverState.NeedsPowerCycle => "needs_power_cycle",
@@ -91,55 +95,41 @@ public static class CutOver
         }
     }
 
-    /// <summary>Judges one device. Calls no one.</summary>
-    /// <param name="sent">The device as it was sent.</param>
+    /// <summary>Judges one device by what its target has. Calls no one.</summary>
+    /// <param name="sent">What was sent.</param>
     /// <param name="found">What the servers have.</param>
     /// <param name="prefixes">Addresses that the target's network routes; null when it does not say.</param>
-    /// <param name="seenAtSource">When its old network last heard it; null when nobody asked, or it never did.</param>
     /// <param name="importedAt">When it was imported, if the journal knows; otherwise the Identity Server's date counts.</param>
-    public static VerifiedDevice Judge(
-        EndDevice sent, TargetRecords found, IReadOnlyList<DevAddrPrefix>? prefixes, DateTimeOffset? seenAtSource, DateTimeOffset? importedAt)
+    public static VerifiedDevice Judge(SentRecords sent, TargetRecords found, IReadOnlyList<DevAddrPrefix>? prefixes, DateTimeOffset? importedAt)
     {
         ArgumentNullException.ThrowIfNull(sent);
         ArgumentNullException.ThrowIfNull(found);
-        var mark = SessionMark.Of(sent);
-        var missing = FieldComparison.Expected(sent) & ~found.Servers;
-        var created = importedAt ?? found.Identity?.CreatedAt?.ToDateTimeOffset();
+        var ids = sent.Identity.Ids;
         var device = new VerifiedDevice
         {
-            Application = sent.Ids?.ApplicationIds?.ApplicationId ?? "",
-            DeviceId = sent.Ids?.DeviceId ?? "",
-            DevEui = Hex(sent.Ids?.DevEui),
-            Missing = missing,
+            Application = ids?.ApplicationIds?.ApplicationId ?? "",
+            DeviceId = ids?.DeviceId ?? "",
+            DevEui = Hex(ids?.DevEui),
+            Missing = sent.Servers & ~found.Servers,
             Differences = FieldComparison.Compare(sent, found),
-            ImportedAt = created,
-            SeenAtSource = seenAtSource,
+            ImportedAt = importedAt ?? found.Identity?.CreatedAt?.ToDateTimeOffset(),
         };
-        device = Heard(device, mark, found.Network?.Session, found.Identity?.LastSeenAt?.ToDateTimeOffset(), prefixes, sent.Multicast);
-        return (missing, device.Differences.Count) switch
-        {
-            (not DeviceServers.None, _) => device with { State = CutOverState.Missing },
-            (_, > 0) => device with { State = CutOverState.Differs },
-            _ => device,
-        };
+        return Heard(device, SessionMark.Of(sent.Network), found.Network?.Session, found.Identity?.LastSeenAt?.ToDateTimeOffset(), prefixes, sent.Network.Multicast);
     }
 
-    /// <summary>Judges again a device whose fields are as sent, from its session and from when it was seen.</summary>
+    /// <summary>Judges again how far a device has come at the target, from its session and from when it was seen.</summary>
     internal static VerifiedDevice Heard(
         VerifiedDevice device, SessionMark mark, Session? session, DateTimeOffset? lastSeen, IReadOnlyList<DevAddrPrefix>? prefixes, bool multicast)
     {
         var hasJoined = mark.IsReplacedBy(session);
-        var joinedAt = hasJoined ? session!.StartedAt?.ToDateTimeOffset() ?? lastSeen : null;
         var isHeard = hasJoined || (session is not null && mark.HasMovedOn(session, lastSeen, device.ImportedAt));
-        var isAliveAtSource = device.SeenAtSource is { } source && (joinedAt ?? device.ImportedAt) is { } since && source > since;
         var address = session?.DevAddr is { IsEmpty: false } found ? found : mark.DevAddr;
         return device with
         {
-            JoinedAt = joinedAt,
+            JoinedAt = hasJoined ? session!.StartedAt?.ToDateTimeOffset() ?? lastSeen : null,
             LastSeenAt = lastSeen,
             DevAddr = Hex(address),
-            State = isAliveAtSource ? CutOverState.AliveAtSource
-                : hasJoined ? CutOverState.Joined
+            Arrival = hasJoined ? CutOverState.Joined
                 : isHeard || multicast ? CutOverState.OnTarget
                 : !mark.HasSession ? CutOverState.NeedsPowerCycle
                 : prefixes is not null && Routes(prefixes, address.Span) ? CutOverState.WaitsForUplink
@@ -184,8 +174,17 @@ public sealed record VerifiedDevice
     /// <summary>Address now, 8 hexadecimal digits; empty without session.</summary>
     public string DevAddr { get; init; } = "";
 
-    /// <summary>Where it stands.</summary>
-    public CutOverState State { get; init; }
+    /// <summary>How far it has come at the target, whatever else is to say about it.</summary>
+    public CutOverState Arrival { get; init; }
+
+    /// <summary>Where it stands: the most pressing of all that is known.</summary>
+    public CutOverState State =>
+        Failure is not null ? CutOverState.NotChecked
+        : Missing != DeviceServers.None ? CutOverState.Missing
+        : LiveAtSource == true ? CutOverState.LiveOnBoth
+        : Differences.Count > 0 ? CutOverState.Differs
+        : SeenAtSource > (JoinedAt ?? ImportedAt) ? CutOverState.AliveAtSource
+        : Arrival;
 
     /// <summary>Servers that should have it and do not.</summary>
     public DeviceServers Missing { get; init; }
@@ -201,6 +200,9 @@ public sealed record VerifiedDevice
 
     /// <summary>When the target last heard it.</summary>
     public DateTimeOffset? LastSeenAt { get; init; }
+
+    /// <summary>Whether its old network has the keys that were sent and answers it; null when it was not asked.</summary>
+    public bool? LiveAtSource { get; init; }
 
     /// <summary>When its old network last heard it, if it was asked.</summary>
     public DateTimeOffset? SeenAtSource { get; init; }

@@ -22,6 +22,16 @@ public sealed record TargetRecords(EndDevice? Identity, EndDevice? Network, EndD
         | (Network is null ? DeviceServers.None : DeviceServers.NetworkServer)
         | (Application is null ? DeviceServers.None : DeviceServers.ApplicationServer)
         | (Join is null ? DeviceServers.None : DeviceServers.JoinServer);
+
+    /// <summary>The record of one server.</summary>
+    public EndDevice? Of(DeviceServers server) => server switch
+    {
+        DeviceServers.IdentityServer => Identity,
+        DeviceServers.NetworkServer => Network,
+        DeviceServers.ApplicationServer => Application,
+        DeviceServers.JoinServer => Join,
+        _ => throw new ArgumentOutOfRangeException(nameof(server)),
+    };
 }
 
 /// <summary>A field that a server holds otherwise than it was sent.</summary>
@@ -72,14 +82,6 @@ public static class FieldComparison
         (DeviceServers.JoinServer, Comparable(MaskedCall.JoinServerSet, MaskedCall.JoinServerGet)),
     ]);
 
-    /// <summary>The servers that should hold a device: all, but the Join Server only one that joins and was not claimed from another one.</summary>
-    public static DeviceServers Expected(EndDevice sent)
-    {
-        ArgumentNullException.ThrowIfNull(sent);
-        return DeviceServers.IdentityServer | DeviceServers.NetworkServer | DeviceServers.ApplicationServer
-            | (sent.SupportsJoin && string.IsNullOrEmpty(sent.ClaimAuthenticationCode?.Value) ? DeviceServers.JoinServer : DeviceServers.None);
-    }
-
     /// <summary>Paths to ask of a server so that <see cref="Compare"/> and <see cref="SessionMark"/> have what they look at.</summary>
     public static IReadOnlyList<string> PathsOf(DeviceServers server) => server switch
     {
@@ -91,38 +93,32 @@ public static class FieldComparison
     };
 
     /// <summary>Gives the fields in which the servers that have the device differ from what was sent, by server and field. Calls no one.</summary>
-    /// <param name="sent">The device as it was sent.</param>
+    /// <param name="sent">What was sent.</param>
     /// <param name="found">What the servers have.</param>
-    public static IReadOnlyList<FieldDifference> Compare(EndDevice sent, TargetRecords found)
+    public static IReadOnlyList<FieldDifference> Compare(SentRecords sent, TargetRecords found)
     {
         ArgumentNullException.ThrowIfNull(sent);
         ArgumentNullException.ThrowIfNull(found);
-        var hasJoined = SessionMark.Of(sent).IsReplacedBy(found.Network?.Session);
-        var inUse = hasJoined || SessionMark.Of(sent).HasMovedOn(found);
+        var mark = SessionMark.Of(sent.Network);
+        var hasJoined = mark.IsReplacedBy(found.Network?.Session);
+        var inUse = hasJoined || mark.HasMovedOn(found);
         List<FieldDifference>? differences = null;
         foreach (var (server, mask) in Masks.Value)
         {
-            var record = server switch
-            {
-                DeviceServers.IdentityServer => found.Identity,
-                DeviceServers.NetworkServer => found.Network,
-                DeviceServers.ApplicationServer => found.Application,
-                _ => sent.SupportsJoin ? found.Join : null,
-            };
-            if (record is null)
+            if (sent.Of(server) is not { } part || found.Of(server) is not { } record)
                 continue;
-            foreach (var path in Identifiers(sent, record))
-                Add(server, path, record);
-            foreach (var path in mask.Differences(sent, record))
+            foreach (var path in Identifiers(part, record))
+                Add(server, path, part, record);
+            foreach (var path in mask.Differences(part, record))
             {
                 if (Counts(server, path, sent, record, hasJoined, inUse))
-                    Add(server, path, record);
+                    Add(server, path, part, record);
             }
         }
         return differences ?? (IReadOnlyList<FieldDifference>)[];
 
-        void Add(DeviceServers server, string path, EndDevice record) =>
-            (differences ??= []).Add(new FieldDifference(server, path, Show(FieldOf(path), path, FieldPath.Find(sent, path)), Show(FieldOf(path), path, FieldPath.Find(record, path))));
+        void Add(DeviceServers server, string path, EndDevice part, EndDevice record) =>
+            (differences ??= []).Add(new FieldDifference(server, path, Show(FieldOf(path), path, FieldPath.Find(part, path)), Show(FieldOf(path), path, FieldPath.Find(record, path))));
     }
 
     private static MessageMask Comparable(MaskedCall set, MaskedCall get)
@@ -154,37 +150,40 @@ public static class FieldComparison
         static bool Differ(ByteString? sent, ByteString? found) => sent is { IsEmpty: false } && found is { IsEmpty: false } && sent != found;
     }
 
-    private static bool Counts(DeviceServers server, string path, EndDevice sent, EndDevice record, bool hasJoined, bool inUse)
+    private static bool Counts(DeviceServers server, string path, SentRecords sent, EndDevice record, bool hasJoined, bool inUse)
     {
-        if (FieldPath.IsZero(sent, path, zeroBytes: true) && !ZeroIsSent(path, sent))
+        var part = sent.Of(server)!;
+        if (FieldPath.IsZero(part, path, zeroBytes: true) && !ZeroIsSent(path, sent))
             return false;
         if (path.StartsWith("session.", StringComparison.Ordinal))
         {
-            if (hasJoined || sent.Session is null)
+            if (hasJoined || part.Session is null)
                 return false;
             // A device that starts again from zero is meant to.
-            if (Counters.Contains(path) && !sent.SupportsJoin && sent.MacSettings?.ResetsFCnt?.Value == true)
+            if (Counters.Contains(path) && !sent.Network.SupportsJoin && sent.Network.MacSettings?.ResetsFCnt?.Value == true)
                 return false;
         }
-        if (path.StartsWith("mac_state.", StringComparison.Ordinal) && (inUse || sent.Session is null))
+        if (path.StartsWith("mac_state.", StringComparison.Ordinal) && (inUse || part.Session is null))
             return false;
         if (Counters.Contains(path))
-            return !(sent.ResetsJoinNonces && server == DeviceServers.JoinServer) && Number(FieldPath.Find(record, path)) < Number(FieldPath.Find(sent, path));
+            return !(part.ResetsJoinNonces && server == DeviceServers.JoinServer) && Number(FieldPath.Find(record, path)) < Number(FieldPath.Find(part, path));
         return path switch
         {
-            "used_dev_nonces" => !sent.ResetsJoinNonces && sent.UsedDevNonces.Except(record.UsedDevNonces).Any(),
+            // A database of texts does not take the character NUL.
+            "name" or "description" => ((string)FieldPath.Find(part, path)!).Replace("\0", "", StringComparison.Ordinal) != (string?)FieldPath.Find(record, path),
+            "used_dev_nonces" => !part.ResetsJoinNonces && part.UsedDevNonces.Except(record.UsedDevNonces).Any(),
             // The import leaves it out: with it a 1.0.x device fails its integrity checks.
-            "root_keys.nwk_key.key" => !(IsVersion10(sent) && FieldPath.IsZero(record, path)),
-            "session.keys.nwk_s_enc_key.key" or "session.keys.s_nwk_s_int_key.key" => !(IsVersion10(sent) && FieldPath.Find(record, path) is ByteString key && key == record.Session?.Keys?.FNwkSIntKey?.Key),
+            "root_keys.nwk_key.key" => !(IsVersion10(sent.Network) && FieldPath.IsZero(record, path)),
+            "session.keys.nwk_s_enc_key.key" or "session.keys.s_nwk_s_int_key.key" => !(IsVersion10(sent.Network) && FieldPath.Find(record, path) is ByteString key && key == record.Session?.Keys?.FNwkSIntKey?.Key),
             // The Application Server keeps the key back when it does not decrypt.
             "session.keys.app_s_key.key" => !(record.SkipPayloadCryptoOverride == true && FieldPath.IsZero(record, path)),
             _ => true,
         };
     }
 
-    private static bool ZeroIsSent(string path, EndDevice sent) =>
+    private static bool ZeroIsSent(string path, SentRecords sent) =>
         ZeroCounts.Contains(path)
-        || (path.StartsWith(CurrentParameters, StringComparison.Ordinal) && FieldPath.Find(sent, path) is not (null or ICollection));
+        || (sent.ZerosArrive && path.StartsWith(CurrentParameters, StringComparison.Ordinal) && FieldPath.Find(sent.Network, path) is not (null or ICollection));
 
     private static bool IsVersion10(EndDevice device) => device.LorawanVersion is not (MACVersion.MacUnknown or MACVersion.MacV11);
 

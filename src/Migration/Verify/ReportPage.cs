@@ -97,7 +97,7 @@ public static class ReportPage
     /// <summary>The text of the axes is HTML, so that it keeps its size when the picture shrinks.</summary>
     private static void Joins(TextWriter output, ReportSubject subject, VerifyTally tally)
     {
-        var toJoin = tally.Joins + tally.Count(CutOverState.NeedsPowerCycle);
+        var toJoin = tally.Joins + tally.Count(CutOverState.NeedsPowerCycle) + tally.Count(CutOverState.AliveAtSource);
         if (toJoin == 0)
             return;
         output.Write("<section class=\"joins\" aria-labelledby=\"joins\">\n<h2 id=\"joins\">Joins over time</h2>\n");
@@ -141,7 +141,7 @@ public static class ReportPage
         if (isDone)
             output.Write($"<details><summary>Show {(devices.Count < count ? $"the first {Number(devices.Count)} devices" : count == 1 ? "the device" : $"{Number(count)} devices")}</summary>\n");
         var hasDetail = state is CutOverState.Missing or CutOverState.Differs or CutOverState.NotChecked;
-        var time = state == CutOverState.AliveAtSource ? "Heard by the old network" : state == CutOverState.Joined ? "Joined" : null;
+        var time = state is CutOverState.AliveAtSource or CutOverState.LiveOnBoth ? "Heard by the old network" : state == CutOverState.Joined ? "Joined" : null;
         output.Write("<table>\n<thead><tr><th scope=\"col\">Device</th><th scope=\"col\">DevEUI</th>");
         output.Write(hasDetail ? "<th scope=\"col\">Why</th>" : "<th scope=\"col\">DevAddr</th>");
         output.Write(time is null ? "" : $"<th scope=\"col\">{time}</th>");

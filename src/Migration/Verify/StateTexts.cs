@@ -17,10 +17,14 @@ public sealed record StateTexts(string Title, string Meaning, string? Remedy)
             "Different",
             "The device is there, but a field is not as it was sent.",
             "Look at the fields named. If somebody changed them on purpose, nothing is to do; otherwise set them right, or import the device again with --on-conflict update."),
+        CutOverState.LiveOnBoth => new(
+            "Live on both networks",
+            "The old network still has the keys of the device and answers it, as The Things Stack does: its joins and its session can go wrong on both.",
+            "Retire these devices at the old network now: ttn-lw-migrate ttnv2 retire, or tts retire."),
         CutOverState.AliveAtSource => new(
-            "Still on the old network",
+            "Still in its old session",
             "The old network heard the device after the cut-over.",
-            "Retire the device at the old network if that was not done, then make it join again: power cycle it, or wait until it joins by itself."),
+            "Make it join again: power cycle it, or wait until it joins by itself."),
         CutOverState.NotChecked => new(
             "Not checked",
             "The device could not be checked.",

@@ -1,8 +1,10 @@
 using System.Runtime.CompilerServices;
 using LoRaWan;
+using Migration.Import;
 using Migration.Journal;
 using TheThingsStack.Api;
 using TheThingsStack.Errors;
+using TheThingsStack.FrequencyPlans;
 using TheThingsStack.Registries;
 
 namespace Migration.Verify;
@@ -19,10 +21,10 @@ public sealed record SentDevice(long Index, long Line, EndDevice? Device, Failur
 
     /// <summary>When it was imported, if the journal knows.</summary>
     public DateTimeOffset? ImportedAt { get; init; }
-}
 
-/// <summary>Tells when the old network last heard a device; null when it never did, or does not have it any more.</summary>
-public delegate Task<DateTimeOffset?> SeenAtSource(JournalDeviceId device, CancellationToken cancellation);
+    /// <summary>Where it may be at its old network; null when that is not known.</summary>
+    public SourceName? AtSource { get; init; }
+}
 
 /// <summary>How to verify.</summary>
 public sealed record VerifyOptions
@@ -33,8 +35,14 @@ public sealed record VerifyOptions
     /// <summary>How long to watch for devices that have not arrived; zero looks once.</summary>
     public TimeSpan Wait { get; init; }
 
-    /// <summary>Asks the old network; null when nobody can.</summary>
-    public SeenAtSource? SeenAtSource { get; init; }
+    /// <summary>The old network; null when it is not asked.</summary>
+    public ISourceWitness? Source { get; init; }
+
+    /// <summary>What the import changed of ABP devices.</summary>
+    public AbpAdjustments Abp { get; init; } = new();
+
+    /// <summary>Frequency plans, as for the import.</summary>
+    public IFrequencyPlanStore Plans { get; init; } = EmbeddedFrequencyPlanStore.Instance;
 }
 
 /// <summary>How far a verification is.</summary>
@@ -72,11 +80,16 @@ public sealed class Verifier(ITargetDevices target, VerifyOptions options)
     /// <summary>Batches of twenty in hand; enough work for the most calls that may be under way.</summary>
     private const int BatchesInHand = 8;
 
+    private readonly OldNetwork? source = options.Source is { } witness ? new OldNetwork(witness) : null;
+    private readonly List<WaitingDevice> waiting = [];
     private long seen;
     private long arrived;
     private long attention;
 
-    /// <summary>Runs.</summary>
+    /// <summary>Devices that may still arrive, with what was last known. To be read inside <c>progress</c> only.</summary>
+    public IEnumerable<VerifiedDevice> Waiting => waiting.Select(static device => device.Device);
+
+    /// <summary>Runs once.</summary>
     /// <param name="devices">Devices in order.</param>
     /// <param name="settled">Takes each device with its final state; not called concurrently.</param>
     /// <param name="progress">Takes the progress; called often.</param>
@@ -88,40 +101,39 @@ public sealed class Verifier(ITargetDevices target, VerifyOptions options)
         ArgumentNullException.ThrowIfNull(settled);
         ArgumentNullException.ThrowIfNull(progress);
         var deadline = options.Clock.GetUtcNow() + options.Wait;
-        var watch = new Watch(target, options, [], null);
+        var timeIsUp = false;
         try
         {
-            watch = watch with { Prefixes = await PrefixesAsync(interrupt) };
-            await foreach (var batch in Batches(devices, interrupt).InOrderAsync(BatchesInHand, (batch, stop) => LookAsync(batch, watch.Prefixes, stop), interrupt))
+            var prefixes = await PrefixesAsync(interrupt);
+            await foreach (var batch in Batches(devices, interrupt).InOrderAsync(BatchesInHand, (batch, stop) => LookAsync(batch, prefixes, stop), interrupt))
             {
                 foreach (var found in batch)
                 {
                     seen++;
                     if (options.Wait > TimeSpan.Zero && CutOver.MayStillArrive(found.Device.State))
-                        watch.Waiting.Add(found);
+                        waiting.Add(found);
                     else
                         await SettleAsync(found);
                 }
                 progress(Progress());
             }
-            if (watch.Waiting.Count > 0)
-                await watch.RunAsync(deadline, SettleAsync, (next, trouble) => progress(Progress() with { IsWatching = true, NextLook = next, Trouble = trouble }), interrupt);
+            await new Watch(target, options.Clock, source, waiting, prefixes).RunAsync(
+                deadline, SettleAsync, (next, trouble) => progress(Progress() with { IsWatching = true, NextLook = next, Trouble = trouble }), interrupt);
+            timeIsUp = waiting.Count > 0;
         }
         catch (OperationCanceledException) when (interrupt.IsCancellationRequested)
         {
-            await SettleRestAsync();
             return new VerifyEnd(Interrupted: true, TimeIsUp: false);
         }
-        catch (FailureException)
+        finally
         {
-            await SettleRestAsync();
-            throw;
+            foreach (var left in waiting)
+                await SettleAsync(left);
+            waiting.Clear();
         }
-        var timeIsUp = watch.Waiting.Count > 0;
-        await SettleRestAsync();
         return new VerifyEnd(Interrupted: false, timeIsUp);
 
-        VerifyProgress Progress() => new(seen, arrived, attention, watch.Waiting.Count);
+        VerifyProgress Progress() => new(seen, arrived, attention, waiting.Count);
 
         ValueTask SettleAsync(WaitingDevice found)
         {
@@ -130,13 +142,6 @@ public sealed class Verifier(ITargetDevices target, VerifyOptions options)
             else
                 attention++;
             return settled(new SettledDevice(found.Device, found.Journal));
-        }
-
-        async Task SettleRestAsync()
-        {
-            foreach (var left in watch.Waiting)
-                await SettleAsync(left);
-            watch.Waiting.Clear();
         }
     }
 
@@ -202,20 +207,30 @@ public sealed class Verifier(ITargetDevices target, VerifyOptions options)
     private async Task<WaitingDevice> LookAsync(SentDevice sent, EndDevice? identity, IReadOnlyList<DevAddrPrefix>? prefixes, CancellationToken cancellation)
     {
         var device = sent.Device!;
+        WaitingDevice? found = null;
         try
         {
             var network = target.NetworkAsync(device.Ids, cancellation);
             var application = target.ApplicationAsync(device.Ids, cancellation);
             var join = device.SupportsJoin ? target.JoinAsync(device.Ids, cancellation) : Task.FromResult<EndDevice?>(null);
-            var source = sent.Journal is { } name && options.SeenAtSource is { } ask ? ask(name, cancellation) : Task.FromResult<DateTimeOffset?>(null);
-            await Task.WhenAll(network, application, join, source);
-            var records = new TargetRecords(identity, await network, await application, await join);
-            var judged = CutOver.Judge(device, records, prefixes, await source, sent.ImportedAt);
-            return new WaitingDevice(judged with { Index = sent.Index, Line = sent.Line }, SessionMark.Of(device)) { Journal = sent.Journal };
+            await Task.WhenAll(network, application, join);
+            var parts = await SentRecords.PrepareAsync(device, options.Abp, options.Plans, cancellation);
+            var judged = CutOver.Judge(parts, new TargetRecords(identity, await network, await application, await join), prefixes, sent.ImportedAt);
+            found = new WaitingDevice(judged with { Index = sent.Index, Line = sent.Line }, SessionMark.Of(parts.Network)) { Journal = sent.Journal };
+            if (source is null)
+                return found;
+            found = await source.LookAsync(found with { AtSource = sent.AtSource, Keys = KeyMarks.Of(device) }, cancellation);
+            // A watch has time to ask later; a network that allows few calls would hold up its first look for hours.
+            var canWait = options.Wait > TimeSpan.Zero && found.Device.LiveAtSource is not null;
+            return OldNetwork.IsWorthAsking(found) && !canWait ? await source.AskAsync(found, cancellation) : found;
         }
         catch (RegistryException e) when (!e.ConcernsAll)
         {
             return Unchecked(sent, e.Failure);
+        }
+        catch (FailureException e) when (found is not null && e is not (SourceUnavailableException or RegistryException))
+        {
+            return found with { Device = found.Device with { Failure = e.Failure } };
         }
     }
 
@@ -227,7 +242,6 @@ public sealed class Verifier(ITargetDevices target, VerifyOptions options)
             Application = Application(sent),
             DeviceId = sent.Device?.Ids?.DeviceId ?? "",
             DevEui = sent.Device?.Ids?.DevEui is { } eui ? Convert.ToHexString(eui.Span) : "",
-            State = CutOverState.NotChecked,
             Failure = reason,
         },
         default)
@@ -241,8 +255,20 @@ public sealed class Verifier(ITargetDevices target, VerifyOptions options)
 /// <param name="Journal">Its name in the journal; null for a file.</param>
 public sealed record SettledDevice(VerifiedDevice Device, JournalDeviceId? Journal);
 
-/// <summary>A device whose state may still change.</summary>
+/// <summary>A device whose state may still change. Holds no key.</summary>
 internal sealed record WaitingDevice(VerifiedDevice Device, SessionMark Mark)
 {
     public JournalDeviceId? Journal { get; init; }
+
+    /// <summary>Marks of the keys that were sent.</summary>
+    public KeyMarks Keys { get; init; }
+
+    /// <summary>Where it is, or may be, at the old network.</summary>
+    public SourceName? AtSource { get; init; }
+
+    /// <summary>Whether the old network has it; then <see cref="AtSource"/> says where.</summary>
+    public bool IsAtSource { get; init; }
+
+    /// <summary>Whether the list told all that the old network knows of it.</summary>
+    public bool IsWholeAtSource { get; init; }
 }

@@ -46,6 +46,19 @@ public sealed class VerifyTally
     /// <summary>Devices in a state, the first of them.</summary>
     public IReadOnlyList<VerifiedDevice> Devices(CutOverState state) => states.TryGetValue(state, out var entry) ? entry.Devices : [];
 
+    /// <summary>Gives a tally of these devices and more; this one stays as it is.</summary>
+    public VerifyTally With(IEnumerable<VerifiedDevice> more)
+    {
+        ArgumentNullException.ThrowIfNull(more);
+        var all = new VerifyTally { Total = Total, AsSent = AsSent, FirstImport = FirstImport };
+        all.joins.AddRange(joins);
+        foreach (var (state, (count, devices)) in states)
+            all.states[state] = (count, [.. devices]);
+        foreach (var device in more)
+            all.Add(device);
+        return all;
+    }
+
     /// <summary>Counts a device.</summary>
     public void Add(VerifiedDevice device)
     {

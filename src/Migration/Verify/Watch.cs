@@ -8,98 +8,122 @@ namespace Migration.Verify;
 /// <summary>
 /// Watches devices that have not arrived. A round costs few calls: pages of a thousand with the time each device was last seen, or twenty
 /// devices a call, whichever is fewer; then one call for each device that was seen since the last round. Every tenth round asks for all
-/// sessions, for clusters that do not note when devices are seen. Rounds follow each other quickly while devices arrive, more slowly while none
-/// does, and never so that they make more than five calls a second.
+/// sessions, for clusters that do not note when devices are seen, and for a new list of the old network. Rounds follow each other quickly while
+/// devices arrive, more slowly while none does, and never so that they make more than five calls a second.
 /// </summary>
-internal sealed record Watch(ITargetDevices Target, VerifyOptions Options, List<WaitingDevice> Waiting, IReadOnlyList<DevAddrPrefix>? Prefixes)
+/// <param name="target">The cluster.</param>
+/// <param name="clock">Clock.</param>
+/// <param name="source">The old network; null when it is not asked.</param>
+/// <param name="waiting">The devices; those that arrive are taken out.</param>
+/// <param name="prefixes">Addresses that the target's network routes; null when it does not say.</param>
+internal sealed class Watch(ITargetDevices target, TimeProvider clock, OldNetwork? source, List<WaitingDevice> waiting, IReadOnlyList<DevAddrPrefix>? prefixes)
 {
     private const int RoundsBetweenFullLooks = 10;
     private const int SessionsAtOnce = 256;
+    private const int SightingsAtOnce = 16;
 
     public static readonly TimeSpan Shortest = TimeSpan.FromSeconds(10);
     public static readonly TimeSpan Longest = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan PerCall = TimeSpan.FromSeconds(0.2);
 
+    private readonly Dictionary<string, int> totals = new(StringComparer.Ordinal);
     private int calls;
+    private int nextSighting;
 
-    /// <summary>Runs rounds until all have arrived or the time is up; those left stay in <see cref="Waiting"/>, with what was last known.</summary>
+    /// <summary>Runs rounds until all have arrived or the time is up; those left stay in the list, with what was last known.</summary>
     public async Task RunAsync(DateTimeOffset deadline, Func<WaitingDevice, ValueTask> settled, Action<DateTimeOffset, Failure?> progress, CancellationToken cancellation)
     {
         var pause = Shortest;
-        var totals = new Dictionary<string, int>(StringComparer.Ordinal);
         Failure? trouble = null;
-        for (var round = 1; Waiting.Count > 0; round++)
+        for (var round = 1; waiting.Count > 0; round++)
         {
-            var now = Options.Clock.GetUtcNow();
-            var left = deadline - now;
+            var left = deadline - clock.GetUtcNow();
             if (left <= TimeSpan.Zero)
                 return;
             var wait = pause < left ? pause : left;
-            progress(now + wait, trouble);
-            await Task.Delay(wait, Options.Clock, cancellation);
+            progress(clock.GetUtcNow() + wait, trouble);
+            await Task.Delay(wait, clock, cancellation);
             calls = 0;
             trouble = null;
-            var before = Waiting.Count;
+            var before = waiting.Count;
+            var askAll = round % RoundsBetweenFullLooks == 0 || wait < pause;
             try
             {
-                await RoundAsync(totals, round % RoundsBetweenFullLooks == 0 || wait < pause, settled, cancellation);
+                await AskTargetAsync(askAll, cancellation);
+                if (source is not null)
+                    await AskSourceAsync(source, askAll, pause / 2, cancellation);
             }
             catch (FailureException e) when (!Verifier.IsRefused(e))
             {
                 // A network that is away for an hour must not end a watch of a day.
                 trouble = e.Failure;
             }
-            pause = Waiting.Count < before ? Shortest : TimeSpan.FromTicks(Math.Min(Longest.Ticks, pause.Ticks * 3 / 2));
+            finally
+            {
+                // Also after a failure: whoever was seen to arrive has arrived.
+                foreach (var device in waiting.Where(static device => !CutOver.MayStillArrive(device.Device.State)))
+                    await settled(device);
+                waiting.RemoveAll(static device => !CutOver.MayStillArrive(device.Device.State));
+            }
+            pause = waiting.Count < before ? Shortest : TimeSpan.FromTicks(Math.Min(Longest.Ticks, pause.Ticks * 3 / 2));
             var polite = PerCall * calls;
             pause = pause < polite ? polite : pause;
         }
     }
 
-    private async Task RoundAsync(Dictionary<string, int> totals, bool askAll, Func<WaitingDevice, ValueTask> settled, CancellationToken cancellation)
+    private async Task AskTargetAsync(bool askAll, CancellationToken cancellation)
     {
-        var places = new Dictionary<(string, string), int>(Waiting.Count);
-        for (var i = 0; i < Waiting.Count; i++)
-            places[(Waiting[i].Device.Application, Waiting[i].Device.DeviceId)] = i;
+        var places = new Dictionary<(string, string), int>(waiting.Count);
+        for (var i = 0; i < waiting.Count; i++)
+            places[(waiting[i].Device.Application, waiting[i].Device.DeviceId)] = i;
         var asked = new List<int>();
-        foreach (var application in Waiting.Select(static device => device.Device.Application).Distinct(StringComparer.Ordinal).ToList())
+        foreach (var application in waiting.Select(static device => device.Device.Application).Distinct(StringComparer.Ordinal).ToList())
         {
-            await foreach (var identity in IdentitiesAsync(application, totals, cancellation))
+            await foreach (var identity in IdentitiesAsync(application, cancellation))
             {
                 if (!places.TryGetValue((application, identity.Ids.DeviceId), out var place))
                     continue;
                 var lastSeen = identity.LastSeenAt?.ToDateTimeOffset();
-                var device = Waiting[place].Device;
+                var device = waiting[place].Device;
                 if (askAll || lastSeen != device.LastSeenAt)
                     asked.Add(place);
-                Waiting[place] = Waiting[place] with { Device = device with { LastSeenAt = lastSeen } };
+                waiting[place] = waiting[place] with { Device = device with { LastSeenAt = lastSeen } };
             }
         }
-        try
+        foreach (var chunk in asked.Chunk(SessionsAtOnce))
+            await Task.WhenAll(chunk.Select(place => AskAsync(place, cancellation)));
+    }
+
+    /// <summary>A new list now and then; and in turn as many single devices as there is time for, since an old network may allow few calls.</summary>
+    private async Task AskSourceAsync(OldNetwork network, bool again, TimeSpan time, CancellationToken cancellation)
+    {
+        if (again)
         {
-            foreach (var chunk in asked.Chunk(SessionsAtOnce))
-                await Task.WhenAll(chunk.Select(place => AskAsync(place, cancellation)));
+            network.Forget();
+            for (var i = 0; i < waiting.Count; i++)
+                waiting[i] = await network.LookAsync(waiting[i], cancellation);
         }
-        finally
+        var end = clock.GetUtcNow() + time;
+        for (var asked = 0; asked < waiting.Count && clock.GetUtcNow() < end; asked += SightingsAtOnce)
         {
-            // Also after a failure: whoever was seen to arrive has arrived.
-            foreach (var device in Waiting.Where(static device => !CutOver.MayStillArrive(device.Device.State)))
-                await settled(device);
-            Waiting.RemoveAll(static device => !CutOver.MayStillArrive(device.Device.State));
+            var places = Enumerable.Range(0, Math.Min(SightingsAtOnce, waiting.Count - asked)).Select(_ => nextSighting = (nextSighting + 1) % waiting.Count)
+                .Where(place => OldNetwork.IsWorthAsking(waiting[place])).ToList();
+            await Task.WhenAll(places.Select(async place => waiting[place] = await network.AskAsync(waiting[place], cancellation)));
         }
     }
 
     private async IAsyncEnumerable<EndDevice> IdentitiesAsync(
-        string application, Dictionary<string, int> totals, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+        string application, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
-        var waiting = Waiting.Where(device => device.Device.Application == application).Select(static device => device.Device.DeviceId).ToList();
-        var batches = (waiting.Count + DeviceRegistry.BatchSize - 1) / DeviceRegistry.BatchSize;
+        var ids = waiting.Where(device => device.Device.Application == application).Select(static device => device.Device.DeviceId).ToList();
+        var batches = (ids.Count + DeviceRegistry.BatchSize - 1) / DeviceRegistry.BatchSize;
         var pages = totals.TryGetValue(application, out var total) ? (total + IdentityServerClient.PageSize - 1) / IdentityServerClient.PageSize : 1;
         if (batches <= pages)
         {
-            foreach (var chunk in waiting.Chunk(DeviceRegistry.BatchSize))
+            foreach (var chunk in ids.Chunk(DeviceRegistry.BatchSize))
             {
                 calls++;
-                foreach (var device in await Target.IdentitiesAsync(application, chunk, cancellation))
+                foreach (var device in await target.IdentitiesAsync(application, chunk, cancellation))
                     yield return device;
             }
             yield break;
@@ -107,7 +131,7 @@ internal sealed record Watch(ITargetDevices Target, VerifyOptions Options, List<
         for (var page = 1; ; page++)
         {
             calls++;
-            var found = await Target.LastSeenAsync(application, page, cancellation);
+            var found = await target.LastSeenAsync(application, page, cancellation);
             if (found.Total is { } number)
                 totals[application] = number;
             foreach (var device in found.Devices)
@@ -119,22 +143,19 @@ internal sealed record Watch(ITargetDevices Target, VerifyOptions Options, List<
 
     private async Task AskAsync(int place, CancellationToken cancellation)
     {
-        var waiting = Waiting[place];
-        var ids = new EndDeviceIdentifiers { ApplicationIds = new ApplicationIdentifiers { ApplicationId = waiting.Device.Application }, DeviceId = waiting.Device.DeviceId };
+        var (device, mark) = waiting[place];
+        var ids = new EndDeviceIdentifiers { ApplicationIds = new ApplicationIdentifiers { ApplicationId = device.Application }, DeviceId = device.DeviceId };
         try
         {
             Interlocked.Increment(ref calls);
-            var source = waiting.Journal is { } name && Options.SeenAtSource is { } ask ? await ask(name, cancellation) : waiting.Device.SeenAtSource;
-            var network = await Target.SessionAsync(ids, cancellation);
-            Waiting[place] = waiting with
-            {
-                Device = CutOver.Heard(waiting.Device with { SeenAtSource = source }, waiting.Mark, network?.Session, waiting.Device.LastSeenAt, Prefixes, multicast: false),
-            };
+            var network = await target.SessionAsync(ids, cancellation);
+            device = CutOver.Heard(device, mark, network?.Session, device.LastSeenAt, prefixes, multicast: false);
         }
         catch (RegistryException e) when (!e.ConcernsAll)
         {
             // Asked again when it is seen again, at the latest in the next full look.
-            Waiting[place] = waiting with { Device = waiting.Device with { LastSeenAt = null } };
+            device = device with { LastSeenAt = null };
         }
+        waiting[place] = waiting[place] with { Device = device };
     }
 }

@@ -124,7 +124,7 @@ public sealed class VerifyCommandTests : IAsyncLifetime, IDisposable
 
     [Theory]
     [InlineData("--wait=soon", "--wait is \"soon\"; it is a time like 24h, 90m or 1h30m")]
-    [InlineData("--concurrency=0", "--concurrency is \"0\"; it is 1 to 512")]
+    [InlineData("--concurrency=0", "--concurrency is \"0\"; it is a number from 1 to 512")]
     [InlineData("--journal=x", "a file or a journal, not both")]
     public async Task A_wrong_command_line_gives_2(string word, string message)
     {

@@ -29,9 +29,10 @@ internal static class SampleReport
             tally.Add(Device("tank", i, CutOverState.NeedsGateway) with { DevAddr = "26011F01" });
         for (var i = 0; i < 2; i++)
             tally.Add(Device("pump", i, CutOverState.WaitsForUplink) with { DevAddr = "260B0001" });
-        tally.Add(Device("lamp", 1, CutOverState.AliveAtSource) with { SeenAtSource = Subject.At.AddMinutes(-5) });
-        tally.Add(Device("meter-lost", 1, CutOverState.Missing) with { Missing = DeviceServers.JoinServer | DeviceServers.ApplicationServer });
-        tally.Add(Device("meter-renamed", 2, CutOverState.Differs) with
+        tally.Add(Device("lamp", 1, CutOverState.NeedsPowerCycle) with { SeenAtSource = Subject.At.AddMinutes(-5) });
+        tally.Add(Device("lamp-both", 2, CutOverState.Joined) with { LiveAtSource = true, SeenAtSource = Subject.At.AddMinutes(-5) });
+        tally.Add(Device("meter-lost", 1, CutOverState.NeedsPowerCycle) with { Missing = DeviceServers.JoinServer | DeviceServers.ApplicationServer });
+        tally.Add(Device("meter-renamed", 2, CutOverState.OnTarget) with
         {
             Differences =
             [
@@ -40,7 +41,7 @@ internal static class SampleReport
                 new FieldDifference(DeviceServers.JoinServer, "root_keys.app_key.key", "***", "***"),
             ],
         });
-        tally.Add(Device(Hostile, 3, CutOverState.NotChecked) with { Failure = new Failure($"the line {Hostile} is no device") });
+        tally.Add(Device(Hostile, 3, default) with { Failure = new Failure($"the line {Hostile} is no device") });
         return tally;
     }
 
@@ -58,7 +59,7 @@ internal static class SampleReport
         DevEui = string.Create(CultureInfo.InvariantCulture, $"0004A30B001C{number:X4}"),
         Index = number,
         Line = number + 1,
-        State = state,
+        Arrival = state,
         ImportedAt = SampleDevices.Imported,
     };
 }

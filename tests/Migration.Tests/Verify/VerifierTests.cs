@@ -63,24 +63,6 @@ public sealed class VerifierTests
     }
 
     [Fact]
-    public async Task A_device_that_its_old_network_heard_after_the_import_is_alive_there_until_it_joins_here()
-    {
-        target.Add(SampleDevices.Otaa("dev"));
-        var seen = Start;
-        Task<DateTimeOffset?> Seen(JournalDeviceId device, CancellationToken cancellation) => Task.FromResult<DateTimeOffset?>(seen);
-
-        await RunAsync([SampleDevices.Otaa("dev")], TimeSpan.Zero, Seen);
-        target.JoinsAt("dev", Start.AddHours(2));
-        await RunAsync([SampleDevices.Otaa("dev")], TimeSpan.FromHours(24), Seen);
-        seen = Start.AddHours(3);
-        await RunAsync([SampleDevices.Otaa("dev")], TimeSpan.Zero, Seen);
-        seen = SampleDevices.Imported.AddMinutes(-1);
-        await RunAsync([SampleDevices.Otaa("dev")], TimeSpan.Zero, Seen);
-
-        Assert.Equal([CutOverState.AliveAtSource, CutOverState.Joined, CutOverState.AliveAtSource, CutOverState.Joined], settled.Select(device => device.State));
-    }
-
-    [Fact]
     public async Task Twenty_devices_cost_one_call_at_the_identity_server_and_three_each_elsewhere()
     {
         var sent = Enumerable.Range(0, 45).Select(i => SampleDevices.Otaa($"dev-{i}")).ToList();
@@ -290,9 +272,9 @@ public sealed class VerifierTests
         return ValueTask.CompletedTask;
     }
 
-    private Task<VerifyEnd> RunAsync(IEnumerable<EndDevice> sent, TimeSpan wait, SeenAtSource? source = null, CancellationToken interrupt = default) =>
-        new Verifier(target, new VerifyOptions { Clock = clock, Wait = wait, SeenAtSource = source }).RunAsync(
-            sent.Select((device, i) => new SentDevice(i, i + 1, device, null) { Journal = new JournalDeviceId("ttnv2", "app", device.Ids.DeviceId) }).ToAsyncEnumerable(),
+    private Task<VerifyEnd> RunAsync(IEnumerable<EndDevice> sent, TimeSpan wait, ISourceWitness? source = null, CancellationToken interrupt = default) =>
+        new Verifier(target, new VerifyOptions { Clock = clock, Wait = wait, Source = source }).RunAsync(
+            sent.Select((device, i) => new SentDevice(i, i + 1, device, null) { Journal = new JournalDeviceId("ttnv2", "app", device.Ids.DeviceId), AtSource = new SourceName("app", device.Ids.DeviceId) }).ToAsyncEnumerable(),
             Settle,
             progress.Add,
             interrupt);
