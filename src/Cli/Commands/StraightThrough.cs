@@ -76,7 +76,7 @@ internal sealed class StraightThrough : IAsyncDisposable
     public static string Verify(Invocation invocation, string journal)
     {
         var line = $"{invocation.Command.Root.Name} verify --journal {Output.NextCommand.Shell(journal)}";
-        foreach (var flag in Target.All().Where(static flag => !flag.Secret))
+        foreach (var flag in Target.All().Concat(ImportFlags.Abp(Prefix)).Where(static flag => !flag.Secret))
         {
             if (invocation.Flags.Origin(flag.Target) == FlagOrigin.CommandLine)
                 line += $" --{flag.Name[Prefix.Length..]}{(flag.Kind == FlagKind.Switch ? $"={invocation.Flags.Text(flag.Target)}" : " " + Output.NextCommand.Shell(invocation.Flags.Text(flag.Target)))}";

@@ -158,9 +158,8 @@ internal static class VerifyCommand
         var source = SourceRegistry.Choose(SourceRegistry.All, name);
         if (source.Journal is not { } support)
             throw new UsageException($"--{ExportCommand.SourceFlag} is {Quote.Double(name)}; {string.Join(" and ", Sources.Select(static s => s.Name))} can be asked about devices that have left");
-        // Only a variable can be meant for two.
-        if (flags.OriginName($"{source.Name}.app-api-key") is { } variable && variable == flags.OriginName("app-api-key") && flags.TextOrNull("app-api-key-file") is null)
-            throw new UsageException($"{variable} cannot be the key of both clusters: give the target's with --app-api-key-file");
+        if (TargetFlags.Plain.IsKeyFromEnvironment(flags) && flags.OriginName($"{source.Name}.app-api-key") == TargetFlags.KeyVariable)
+            throw new UsageException($"{TargetFlags.KeyVariable} cannot be the key of both clusters: give that of the target with --app-api-key-file FILE");
         var values = new SourceFlags(source.Name, flags, invocation.Environment);
         var named = new JournalScope(source.Name, support.Server(values));
         var scope = journal?.Scope() ?? named;
