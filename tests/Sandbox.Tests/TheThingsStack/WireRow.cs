@@ -69,11 +69,11 @@ public sealed class WireRow
             return;
         Method = Path["/ttn.lorawan.v3.".Length..];
         RequestBytes = Convert.FromBase64String(row.Text("request") ?? "");
-        Request = ParserOf(Requests)?.ParseFrom(RequestBytes);
+        Request = ParseRequest(Method, RequestBytes);
         Status = json.GetProperty("status").GetInt32();
         Message = row.Text("message") ?? "";
         if (Status == 0)
-            Response = ParserOf(Responses)?.ParseFrom(Convert.FromBase64String(row.Text("response") ?? ""));
+            Response = ParserOf(Responses, Method)?.ParseFrom(Convert.FromBase64String(row.Text("response") ?? ""));
         if (row.Text("details") is { } details)
             Details = TtsError.DetailsOf(new Sandbox.Grpc.GrpcStatus((Sandbox.Grpc.GrpcCode)Status, Message, Convert.FromBase64String(details)));
     }
@@ -131,12 +131,18 @@ public sealed class WireRow
         json.GetProperty("header").EnumerateObject().Select(pair => (pair.Name, string.Join(", ", pair.Value.EnumerateArray().Select(value => value.GetString()))));
 
     /// <summary>Identifiers of the device that the call is about; null when it is about none or several.</summary>
-    public EndDeviceIdentifiers? Ids => Request switch
+    public EndDeviceIdentifiers? Ids => IdsOf(Request);
+
+    /// <summary>Paths of the field mask.</summary>
+    public IReadOnlyList<string> Paths => PathsOf(Request);
+
+    /// <summary>Identifiers of the device that a request is about; null when it is about none or several.</summary>
+    public static EndDeviceIdentifiers? IdsOf(IMessage? request) => request switch
     {
-        CreateEndDeviceRequest request => request.EndDevice?.Ids,
-        UpdateEndDeviceRequest request => request.EndDevice?.Ids,
-        SetEndDeviceRequest request => request.EndDevice?.Ids,
-        GetEndDeviceRequest request => request.EndDeviceIds,
+        CreateEndDeviceRequest create => create.EndDevice?.Ids,
+        UpdateEndDeviceRequest update => update.EndDevice?.Ids,
+        SetEndDeviceRequest set => set.EndDevice?.Ids,
+        GetEndDeviceRequest get => get.EndDeviceIds,
         EndDeviceIdentifiers ids => ids,
         _ => null,
     };
@@ -152,14 +158,14 @@ public sealed class WireRow
         _ => null,
     };
 
-    /// <summary>Paths of the field mask.</summary>
-    public IReadOnlyList<string> Paths => Request switch
+    /// <summary>Paths of the field mask of a request.</summary>
+    public static IReadOnlyList<string> PathsOf(IMessage? request) => request switch
     {
-        UpdateEndDeviceRequest request => request.FieldMask?.Paths,
-        SetEndDeviceRequest request => request.FieldMask?.Paths,
-        GetEndDeviceRequest request => request.FieldMask?.Paths,
-        ListEndDevicesRequest request => request.FieldMask?.Paths,
-        BatchGetEndDevicesRequest request => request.FieldMask?.Paths,
+        UpdateEndDeviceRequest update => update.FieldMask?.Paths,
+        SetEndDeviceRequest set => set.FieldMask?.Paths,
+        GetEndDeviceRequest get => get.FieldMask?.Paths,
+        ListEndDevicesRequest list => list.FieldMask?.Paths,
+        BatchGetEndDevicesRequest batch => batch.FieldMask?.Paths,
         _ => null,
     } ?? (IReadOnlyList<string>)[];
 
@@ -174,10 +180,18 @@ public sealed class WireRow
 
     public string? Header(string name) => Headers.Where(header => header.Name == name).Select(header => header.Value).FirstOrDefault();
 
-    public IMessage? Parse(byte[] response) => ParserOf(Responses)?.ParseFrom(response);
+    public IMessage? Parse(byte[] response) => ParserOf(Responses, Method)?.ParseFrom(response);
+
+    /// <summary>Reads a request of one of the methods that depend on state; null for others.</summary>
+    /// <param name="method">Service and method.</param>
+    /// <param name="request">Its bytes.</param>
+    public static IMessage? ParseRequest(string method, byte[] request) => ParserOf(Requests, method)?.ParseFrom(request);
 
     public override string ToString() => $"row {Number} \"{Scenario}\" {Method}";
 
-    private MessageParser? ParserOf(Dictionary<string, MessageParser> parsers) =>
-        parsers.TryGetValue(Method, out var exact) ? exact : parsers.GetValueOrDefault(Method[(Method.IndexOf('/', StringComparison.Ordinal) + 1)..]);
+    private static MessageParser? ParserOf(Dictionary<string, MessageParser> parsers, string method)
+    {
+        ArgumentNullException.ThrowIfNull(method);
+        return parsers.TryGetValue(method, out var exact) ? exact : parsers.GetValueOrDefault(method[(method.IndexOf('/', StringComparison.Ordinal) + 1)..]);
+    }
 }
