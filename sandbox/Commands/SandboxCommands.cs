@@ -24,6 +24,8 @@ public static class SandboxCommands
                --kills N         how often it is killed (default 30)
                --seed N          decides the instants and the faults (default 1)
                --devices N       devices of a migration (default 200)
+          dotnet run --project sandbox -- fault-run   Imports 10,000 devices of which a quarter are duplicates, invalid, refused or timed out,
+                                                   and checks that each is accounted for (--devices N, --seed N).
           dotnet run --project sandbox -- help     This text.
 
         """;
@@ -69,6 +71,8 @@ public static class SandboxCommands
                         await output.WriteLineAsync(problemFound);
                     await output.WriteLineAsync($"{result.Kills} kills, {result.Migrations} migrations with rollback, {result.Runs} runs, {result.FailedCalls} failed calls: {result.Problems.Count} problems");
                     return result.Problems.Count == 0 ? 0 : 1;
+                case ["fault-run", .. var rest]:
+                    return await FaultRunCommand.RunAsync(rest, output, error, stop.Token);
                 case [] or ["help" or "--help" or "-h"]:
                     await output.WriteAsync(Help);
                     return 0;

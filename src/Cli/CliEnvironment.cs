@@ -18,6 +18,9 @@ public sealed class CliEnvironment
     /// <summary>Whether standard input is a terminal.</summary>
     public required Func<bool> StandardInputIsTerminal { get; init; }
 
+    /// <summary>Reads a line from the terminal without showing what is typed; null at its end. Null where there is no terminal.</summary>
+    public Func<string?>? ReadHiddenLine { get; init; }
+
     /// <summary>Standard output, unbuffered: a write that returns has reached the system, and one that failed throws.</summary>
     public required Stream StandardOutput { get; init; }
 

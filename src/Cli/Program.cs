@@ -2,6 +2,7 @@
 #pragma warning disable RS0030
 using System.Security.Cryptography;
 using Cli;
+using Cli.Input;
 using Cli.Output;
 
 return await CliApplication.RunAsync(new CliEnvironment
@@ -11,6 +12,7 @@ return await CliApplication.RunAsync(new CliEnvironment
     // Lambdas, since a method group would load its assembly at each start.
     OpenStandardInput = () => Console.OpenStandardInput(),
     StandardInputIsTerminal = () => !Console.IsInputRedirected,
+    ReadHiddenLine = () => HiddenLine.Read(static () => Console.ReadKey(intercept: true)),
     StandardOutput = StandardStreams.OpenOutput(),
     StandardError = StandardStreams.OpenError(),
     StandardErrorIsTerminal = () => !Console.IsErrorRedirected,

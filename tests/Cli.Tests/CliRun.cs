@@ -22,6 +22,9 @@ public sealed class CliRun(params IReadOnlyList<string> arguments)
 
     public bool ErrorIsTerminal { get; init; }
 
+    /// <summary>What is typed where nothing is shown; null when nobody is there.</summary>
+    public Func<string?>? HiddenLine { get; init; }
+
     public int Width { get; init; } = 80;
 
     /// <summary>Files by name; others do not exist.</summary>
@@ -64,6 +67,7 @@ public sealed class CliRun(params IReadOnlyList<string> arguments)
                 Variable = name => Variables.GetValueOrDefault(name) ?? (name is "XDG_STATE_HOME" or "LOCALAPPDATA" ? state : null),
                 OpenStandardInput = () => new MemoryStream(Input),
                 StandardInputIsTerminal = () => InputIsTerminal,
+                ReadHiddenLine = HiddenLine,
                 StandardOutput = Output ?? kept,
                 StandardError = TextWriter.Synchronized(error),
                 StandardErrorIsTerminal = () => ErrorIsTerminal,

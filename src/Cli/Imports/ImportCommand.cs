@@ -7,6 +7,7 @@ using Cli.Output;
 using Migration;
 using Migration.Import;
 using Migration.Journal;
+using TheThingsStack.Errors;
 using TheThingsStack.Registries;
 using OutputFormat = Cli.Journals.OutputFormat;
 
@@ -27,7 +28,8 @@ internal static class ImportCommand
 
             Reads device JSON (lines or a list) from the file or standard input and creates each device on the four servers. A device that
             fails is taken back and reported, the others go on. Running the same command again is safe: what is there is not touched.
-            With --dry-run everything is checked against the target and nothing is changed.
+            With --dry-run everything is checked against the target and nothing is changed. The journal of the export, where the state folder
+            has one that knows the devices, notes what was imported.
             """,
         Examples =
         [
@@ -62,35 +64,55 @@ internal static class ImportCommand
         };
         var cluster = TargetFlags.Plain.Read(invocation, new StderrLogger(status, flags.IsOn(GlobalFlags.Verbose)), concurrency);
         await using var file = DeviceFile.Open(invocation);
-        await using var journal = options.DryRun ? null : OpenJournal(invocation);
+        await using var journal = options.DryRun ? null : OpenJournal(invocation, status);
+        await using var former = options is { OnConflict: ConflictWay.Replace, DryRun: false } ? new FormerDevicesFile(FormerPath(environment, application)) : null;
         await using var client = new ClusterClient(cluster);
         await using var progress = new ImportProgress(environment, status, OutputFormat.IsJson(invocation), ImportProgress.OpenRejects(invocation));
 
-        var importer = new Importer(client, options, FrequencyPlanFlags.Open(flags, environment), concurrency, environment.Clock, journal);
+        var importer = new Importer(client, options, FrequencyPlanFlags.Open(flags, environment), concurrency, environment.Clock) { Journal = journal, Former = former };
         var summary = await InterruptibleRun.FinishInHandAsync(environment, status, interrupt => importer.RunAsync(file.Stream, progress, interrupt), invocation.Cancellation);
         if (summary is null)
         {
             status.WriteLine("Stopped at once. Devices in hand may be created in part: run the same command again, it completes them.");
             return ExitCode.Interrupted;
         }
-        status.Write(error => Write(error, summary, invocation, concurrency));
+        status.Write(error => Write(error, summary, invocation, concurrency, journal?.Journal?.File, former));
         return summary switch
         {
             { Stopped: { } failure } => ExitCode.Of(failure),
             { Interrupted: true } => ExitCode.Interrupted,
-            { Failed: > 0 } => ExitCode.NeedsAttention,
-            _ => ExitCode.Done,
+            { Succeeded: true } => ExitCode.Done,
+            _ => ExitCode.NeedsAttention,
         };
     }
 
-    private static DeviceJournal? OpenJournal(Invocation invocation)
+    /// <summary>The journal that is named; else the one of the state folder that knows the devices, where there is one.</summary>
+    private static ImportJournal? OpenJournal(Invocation invocation, StatusWriter status)
     {
-        if (invocation.Flags.TextOrNull(JournalFiles.JournalFlag.Name) is not { } file)
+        var environment = invocation.Environment;
+        if (invocation.Flags.TextOrNull(JournalFiles.Journal) is { } named)
+            return ImportJournal.Of(Open(Path.GetFullPath(named)));
+        IReadOnlyList<string> files;
+        try
+        {
+            files = JournalLocation.List(JournalFiles.Folder(environment));
+        }
+        catch (FailureException)
+        {
+            // No folder of the user's, so no journal in it.
             return null;
-        return DeviceJournal.Open(new JournalOptions(Path.GetFullPath(file), null, BuildInformation.Version, invocation.Environment.Clock));
+        }
+        return files.Count == 0 ? null : ImportJournal.Among(files, Open, text => status.WriteLine($"note: {text}"));
+
+        DeviceJournal Open(string file) => DeviceJournal.Open(new JournalOptions(file, null, BuildInformation.Version, environment.Clock));
     }
 
-    private static void Write(TextWriter error, ImportSummary summary, Invocation invocation, AdaptiveConcurrency concurrency)
+    /// <summary>Where devices of the target are kept that are replaced.</summary>
+    private static string FormerPath(CliEnvironment environment, string application) => Path.Combine(
+        JournalFiles.Folder(environment), $"replaced_{string.Concat(application.Select(static c => char.IsAsciiLetterOrDigit(c) ? c : '-'))}.json");
+
+    private static void Write(
+        TextWriter error, ImportSummary summary, Invocation invocation, AdaptiveConcurrency concurrency, string? journal, FormerDevicesFile? former)
     {
         if (summary.Stopped is { } stopped)
             FailurePrinter.Write(error, stopped);
@@ -105,22 +127,32 @@ internal static class ImportCommand
         Count("updated", summary.Updated, "");
         Count("skipped", summary.Skipped, "");
         Count("failed", summary.Failed, "");
+        if (summary.NotInFile.Count > 0)
+        {
+            var named = string.Join(' ', summary.NotInFile.Take(FailedDevicesListed).Select(FailurePrinter.OneLine));
+            error.Write($"Asked for with --{IdsFile.Name}, but not in the file: {summary.NotInFile.Count.ToString(CultureInfo.InvariantCulture)}\n  {named}{(summary.NotInFile.Count > FailedDevicesListed ? " ..." : "")}\n");
+        }
         Reasons("Why devices failed:", summary.Problems, FailedDevicesListed);
         Reasons("Why devices were skipped:", summary.SkippedFor, 0);
         Reasons("Worth knowing:", summary.Notes.Where(note => !note.NeedsPerson), 0);
         Reasons("Needs a person:", summary.Notes.Where(note => note.NeedsPerson), ExportSummary.ListedPerReason);
         if (invocation.Flags.IsOn(GlobalFlags.Verbose))
             error.Write(string.Create(CultureInfo.InvariantCulture, $"Devices under way at the end: {concurrency.Limit}\n"));
-        var again = NextCommand.Again(invocation);
+        if (journal is not null)
+            error.Write($"Recorded in the journal:\n  {FailurePrinter.OneLine(journal)}\n");
+        if (former is { IsUsed: true })
+            error.Write($"The devices that were replaced, with their keys; delete the file when all is well:\n  {FailurePrinter.OneLine(former.Path)}\n");
+        var input = invocation.Arguments is [] or ["-"] ? " < devices.json" : "";
+        var again = NextCommand.Again(invocation) + input;
         error.Write("Next:\n");
         if (summary.Stopped is not null)
             error.Write($"  solve what is said above, then run the same command again; what is done is not touched:\n  {again}\n");
         else if (summary.Interrupted)
             error.Write($"  run the same command again; what is done is not touched:\n  {again}\n");
-        else if (summary.Failed > 0)
+        else if (!summary.Succeeded)
             error.Write($"  solve what is listed above, then run the same command again; what is done is not touched:\n  {again}\n");
         else if (summary.DryRun)
-            error.Write($"  {NextCommand.Again(invocation, withoutDryRun: true)}\n");
+            error.Write($"  {NextCommand.Again(invocation, withoutDryRun: true)}{input}\n");
         else
             error.Write($"  {NextCommand.Verify(invocation)}\n");
 

@@ -31,6 +31,9 @@ internal sealed class ImportProgress(CliEnvironment environment, StatusWriter st
     {
         if (invocation.Flags.TextOrNull(Rejects) is not { } path)
             return null;
+        // Emptied at the start, it would be lost with a run that ends early.
+        if (invocation.Flags.TextOrNull(Input.IdsFile.Name) is { } ids && Path.GetFullPath(ids) == Path.GetFullPath(path))
+            throw new UsageException($"--{Input.IdsFile.Name} and --{Rejects} name the same file: write the rejects to another one");
         try
         {
             return invocation.Environment.CreateFile(path);
@@ -81,7 +84,7 @@ internal sealed class ImportProgress(CliEnvironment environment, StatusWriter st
         if (device.Failure is { } failure)
         {
             writer.WriteString("code"u8, failure.Name ?? "failed");
-            writer.WriteString("reason"u8, failure.Message);
+            writer.WriteString("reason"u8, Reason(failure));
             if (failure.Advice is not null)
                 writer.WriteString("what_to_do"u8, failure.Advice);
         }
@@ -92,6 +95,8 @@ internal sealed class ImportProgress(CliEnvironment environment, StatusWriter st
             writer.WriteStringValue(note.Code);
         writer.WriteEndArray();
     }
+
+    private static string Reason(Failure failure) => failure.Cause is { } cause ? $"{failure.Message}: {Reason(cause)}" : failure.Message;
 
     private void Print(ImportedDevice device, Failure failure)
     {

@@ -106,11 +106,12 @@ internal sealed class TargetFlags(string prefix)
         {
             text = flags.TextOrNull(Key);
             origin = flags.OriginName(Key) ?? "";
-            if (text is null && environment.StandardInputIsTerminal() && invocation.Arguments is [not "-"])
+            if (text is null && invocation.Arguments is [not "-"] && environment.StandardInputIsTerminal() && environment.StandardErrorIsTerminal()
+                && environment.ReadHiddenLine is { } read)
             {
-                environment.StandardError.Write("API key of the target application: ");
-                using var reader = new StreamReader(environment.OpenStandardInput());
-                text = reader.ReadLine();
+                environment.StandardError.Write("API key of the target application (what you type is not shown): ");
+                text = read();
+                environment.StandardError.Write("\n");
                 origin = "what was typed";
             }
             if (text is null)

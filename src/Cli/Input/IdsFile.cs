@@ -8,7 +8,7 @@ namespace Cli.Input;
 /// <summary><c>--ids-from FILE</c>: IDs from a list, one per line, or from a rejects file (JSON lines with <c>device_id</c>).</summary>
 internal static class IdsFile
 {
-    private const string Name = "ids-from";
+    public const string Name = "ids-from";
 
     public static Flag Flag { get; } = new(Name, FlagKind.Text, "File with the device IDs: one per line, or the file that --rejects wrote") { Addition = true };
 

@@ -10,13 +10,6 @@ internal static class NextCommand
 
     private const int MostIds = 20;
 
-    /// <summary>The flags that say where devices were imported, keys apart.</summary>
-    private static readonly string[] TargetTexts =
-    [
-        "application-id", "default-grpc-address", "identity-server-grpc-address", "network-server-grpc-address", "application-server-grpc-address",
-        "join-server-grpc-address", "app-api-key-file", "ca-file",
-    ];
-
     /// <summary>Gives the commands; empty when there is nothing to do.</summary>
     /// <param name="summary">What the run came to.</param>
     /// <param name="invocation">The command that ran.</param>
@@ -52,27 +45,36 @@ internal static class NextCommand
     public static string Again(Invocation invocation, bool withoutDryRun = false) =>
         Again(invocation.Command, invocation.Environment.Arguments, keepDryRun: !withoutDryRun);
 
-    /// <summary>The command that looks whether devices that were imported have arrived.</summary>
+    /// <summary>The command that looks whether devices that were imported have arrived: with the same file, application and target.</summary>
     public static string Verify(Invocation invocation)
     {
-        var line = $"{invocation.Command.Root.Name} verify";
+        const string name = "verify";
+        var root = invocation.Command.Root;
+        var line = $"{root.Name} {name}";
         foreach (var file in invocation.Arguments)
             line += " " + Shell(file);
-        foreach (var name in TargetTexts)
+        var verify = root.Children.First(command => command.Name == name);
+        foreach (var flag in verify.LocalFlags)
         {
-            if (invocation.Flags.TextOrNull(name) is { } value)
-                line += $" --{name} {Shell(value)}";
+            if (invocation.Flags.Origin(flag.Target) != FlagOrigin.CommandLine || !IsForTarget(flag.Name))
+                continue;
+            line += flag switch
+            {
+                { Secret: true } => $" --{flag.Name} {Hidden}",
+                { Kind: FlagKind.Switch } => $" --{flag.Name}={(invocation.Flags.IsOn(flag.Target) ? "true" : "false")}",
+                _ => $" --{flag.Name} {Shell(invocation.Flags.Text(flag.Target))}",
+            };
         }
-        if (invocation.Flags.IsOn("insecure"))
-            line += " --insecure";
-        // What the import changed of ABP devices must not look like a difference.
-        foreach (var flag in Imports.ImportFlags.Abp(""))
-        {
-            if (invocation.Flags.Origin(flag.Name) != FlagOrigin.Default)
-                line += $" --{flag.Name}={Shell(invocation.Flags.Text(flag.Name))}";
-        }
-        return line;
+        return line + (invocation.Arguments is [] or ["-"] ? " < devices.json" : "");
     }
+
+    /// <summary>
+    /// What says which application of which cluster, how to reach it, and what the import changed of ABP devices, which must not look like a
+    /// difference. A journal would stand for the file.
+    /// </summary>
+    private static bool IsForTarget(string flag) =>
+        flag is "application-id" or "app-api-key" or "app-api-key-file" or "ca-file" or "insecure"
+        || flag.EndsWith("-grpc-address", StringComparison.Ordinal) || Imports.ImportFlags.Abp("").Any(abp => abp.Name == flag);
 
     /// <summary>The command line, with devices in place of its arguments when they are given.</summary>
     private static string Again(Command command, IReadOnlyList<string> words, bool keepDryRun, IReadOnlyList<string>? devices = null)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Migration.Import;
 using Migration.Journal;
 using Migration.Verify;
 using TheThingsStack.Api;
@@ -56,7 +57,7 @@ internal sealed class VerifyInput(string? application, string sourceApplication)
                 problem = e;
             }
             var imported = journal.History(entry.Device).LastOrDefault(static step => step.State == DeviceState.Imported);
-            yield return Sent(index++, 0, device, problem, application ?? imported?.Detail) with
+            yield return Sent(index++, 0, device, problem, application ?? ImportTarget.ApplicationOf(imported?.Detail)) with
             {
                 Journal = entry.Device,
                 ImportedAt = imported?.Time,

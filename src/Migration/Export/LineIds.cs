@@ -24,4 +24,25 @@ internal static class LineIds
         }
         return (application, device);
     }
+
+    /// <summary>Gives the device ID of a line that may be broken; null when it does not come before the broken place.</summary>
+    public static string? TryFindDevice(ReadOnlySpan<byte> line)
+    {
+        var reader = new Utf8JsonReader(line);
+        try
+        {
+            while (reader.Read())
+            {
+                if (reader.TokenType == JsonTokenType.PropertyName && reader.CurrentDepth == 1 && !reader.ValueTextEquals("ids"u8))
+                    reader.Skip();
+                else if (reader.TokenType == JsonTokenType.PropertyName && reader.CurrentDepth == 2 && reader.ValueTextEquals("device_id"u8) && reader.Read())
+                    return reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+            }
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // The broken place.
+        }
+        return null;
+    }
 }

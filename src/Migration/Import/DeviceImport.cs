@@ -8,7 +8,14 @@ namespace Migration.Import;
 /// Brings one device onto the four servers: Identity, Join, Network, Application Server, in the order of the official CLI. What fails half-way
 /// is taken back, Identity Server last, so that no server knows a device that the others do not (facts/tts-api.md section 7).
 /// </summary>
-internal sealed class DeviceImport(ClusterClient cluster, TargetLook look, ImportOptions options, TimeProvider clock)
+/// <param name="cluster">The target.</param>
+/// <param name="look">Looks at it.</param>
+/// <param name="preparation">Splits devices.</param>
+/// <param name="options">How the import goes.</param>
+/// <param name="former">Keeps devices before they are replaced; null keeps them in memory only.</param>
+/// <param name="clock">Clock.</param>
+internal sealed class DeviceImport(
+    ClusterClient cluster, TargetLook look, DevicePreparation preparation, ImportOptions options, FormerDevicesFile? former, TimeProvider clock)
 {
     /// <summary>Two servers behind one address may differ by so much.</summary>
     private static readonly TimeSpan ClockSlack = TimeSpan.FromSeconds(1);
@@ -37,17 +44,25 @@ internal sealed class DeviceImport(ClusterClient cluster, TargetLook look, Impor
         }
         catch (FailureException e)
         {
-            return Result(ImportResult.Failed) with { Failure = e.Failure };
+            return Result(ImportResult.Failed) with { Failure = e.Failure, TargetFailed = e.InnerException is RegistryException { ConcernsAll: true } };
         }
 
         ImportedDevice Result(ImportResult result) => new(device.Ids.DeviceId, line, result, notes);
     }
 
-    /// <summary>A name for scripts also where no server gave one.</summary>
-    internal static Failure Describe(RegistryException e) =>
-        e.Failure.Name is not null
+    /// <summary>A name for scripts also where no server gave one, and what to do.</summary>
+    internal static Failure Describe(RegistryException e)
+    {
+        var failure = e.Failure.Name is not null
             ? e.Failure
             : e.Failure with { Namespace = "import", Name = e.IsOverload ? "no_answer" : "call_failed" };
+        return failure.Advice is not null ? failure : failure with
+        {
+            Advice = e.IsOverload
+                ? "the server did not answer in time: import the device again later"
+                : "the server refused the device: correct it in the file, or ask who runs the cluster, and import it again",
+        };
+    }
 
     private static ImportedDevice Foresee(Decision decision, PreparedDevice device, long line, List<Note> notes)
     {
@@ -77,8 +92,7 @@ internal sealed class DeviceImport(ClusterClient cluster, TargetLook look, Impor
         switch (decision)
         {
             case Decision.Replace replace:
-                await DeleteAsync(replace.Old);
-                await CreateAsync(device, notes);
+                await ReplaceAsync(device, replace.Old, notes);
                 break;
             case Decision.Update update:
                 await UpdateAsync(device, update.KeepsSession);
@@ -119,17 +133,41 @@ internal sealed class DeviceImport(ClusterClient cluster, TargetLook look, Impor
 
     private async Task SetAsync(DeviceRegistry server, string name, ServerPart part, List<DeviceRegistry> begun, List<Note> notes)
     {
-        begun.Add(server);
         var start = clock.GetTimestamp();
-        var stored = await server.SetAsync(part.Device, part.Paths, CancellationToken.None);
-        if (!WasThere(stored, clock.GetElapsedTime(start)))
+        EndDevice stored;
+        try
+        {
+            stored = await server.SetAsync(part.Device, part.Paths, CancellationToken.None);
+        }
+        catch (RegistryException e)
+        {
+            // What was refused is not ours to take back.
+            if (e.MayHaveActed)
+                begun.Add(server);
+            if (await look.FindRemainsAsync(server, name, part.Device.Ids, e) is not { } found)
+                throw;
+            if (!options.PruneLeftovers || found.Remains is not { } remains)
+                throw new FailureException(found.Failure!, e);
+            await PruneAsync(remains);
             return;
+        }
+        if (!WasThere(stored, clock.GetElapsedTime(start)))
+        {
+            begun.Add(server);
+            return;
+        }
         // What was set lies over remains of a former device: its other fields are still the old ones.
-        await server.DeleteAsync(part.Device.Ids, CancellationToken.None);
         if (!options.PruneLeftovers)
             throw new FailureException(TargetLook.Leftover(name));
-        notes.Add(TargetLook.Pruned(name));
-        await server.SetAsync(part.Device, part.Paths, CancellationToken.None);
+        await PruneAsync(part.Device.Ids);
+
+        async Task PruneAsync(EndDeviceIdentifiers remains)
+        {
+            await server.DeleteAsync(remains, CancellationToken.None);
+            notes.Add(TargetLook.Pruned(name));
+            begun.Add(server);
+            await server.SetAsync(part.Device, part.Paths, CancellationToken.None);
+        }
     }
 
     /// <summary>A record that is older than the call, by the server's own clock. An attempt that got no answer may have created it during the call.</summary>
@@ -153,12 +191,63 @@ internal sealed class DeviceImport(ClusterClient cluster, TargetLook look, Impor
         static bool IsOf(string path, string top) => path == top || TheThingsStack.FieldMasks.FieldPath.IsBelow(path, top);
     }
 
-    private async Task DeleteAsync(EndDeviceIdentifiers ids)
+    /// <summary>
+    /// Deletes a device and creates the new one. The old one is read and kept first, and put back when the new one cannot be created.
+    /// </summary>
+    private async Task ReplaceAsync(PreparedDevice device, EndDeviceIdentifiers old, List<Note> notes)
     {
-        await cluster.Application.DeleteAsync(ids, CancellationToken.None);
-        await cluster.Network.DeleteAsync(ids, CancellationToken.None);
-        await cluster.Join.DeleteAsync(ids, CancellationToken.None);
-        await cluster.Identity.DeleteAsync(ids, CancellationToken.None);
+        if (await FormerDevice.ReadAsync(cluster, old) is not { } record)
+        {
+            // It went away between two calls.
+            await CreateAsync(device, notes);
+            return;
+        }
+        var parts = await preparation.SplitAsync(record, CancellationToken.None);
+        if (former is not null)
+            await former.KeepAsync(record);
+        try
+        {
+            await cluster.Application.DeleteAsync(parts.Ids, CancellationToken.None);
+            await cluster.Network.DeleteAsync(parts.Ids, CancellationToken.None);
+            if (parts.Join is not null)
+                await cluster.Join.DeleteAsync(parts.Ids, CancellationToken.None);
+            await cluster.Identity.DeleteAsync(parts.Ids, CancellationToken.None);
+            await CreateAsync(device, notes);
+        }
+        catch (FailureException e)
+        {
+            await PutBackAsync(parts, e);
+            throw new FailureException(
+                Failure.Named("import", "replace_failed", "the new device could not be created; the former one was put back") with
+                {
+                    Cause = e.Failure,
+                    Advice = e.Failure.Advice,
+                },
+                e);
+        }
+    }
+
+    private async Task PutBackAsync(PreparedDevice old, FailureException why)
+    {
+        try
+        {
+            if (await cluster.Identity.FindAsync(old.Ids, [], CancellationToken.None) is null)
+                await cluster.Identity.CreateAsync(old.Identity.Device, CancellationToken.None);
+            if (old.Join is { } join)
+                await cluster.Join.SetAsync(join.Device, join.Paths, CancellationToken.None);
+            await cluster.Network.SetAsync(old.Network.Device, old.Network.Paths, CancellationToken.None);
+            await cluster.Application.SetAsync(old.Application.Device, old.Application.Paths, CancellationToken.None);
+        }
+        catch (RegistryException e)
+        {
+            throw new FailureException(
+                Failure.Named("import", "replace_half_done", "the new device could not be created, and putting the former one back failed too") with
+                {
+                    Cause = why.Failure with { Cause = e.Failure },
+                    Advice = former is null ? "run the command again when the target works" : $"run the command again when the target works; the former device is a line of {former.Path}, which can be imported",
+                },
+                e);
+        }
     }
 
     /// <summary>Only what this run has begun to set is taken back, the Identity Server last: as long as it knows the device, a later run can finish.</summary>

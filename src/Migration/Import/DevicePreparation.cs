@@ -49,6 +49,13 @@ internal sealed class DevicePreparation(ImportOptions options, TargetFacts facts
         return (Split(device, whole, notes), null);
     }
 
+    /// <summary>Splits a device of the target for putting it back, as it is.</summary>
+    public async ValueTask<PreparedDevice> SplitAsync(EndDevice former, CancellationToken cancellation)
+    {
+        var plan = await plans.FindAsync(former.FrequencyPlanId, cancellation);
+        return Split(former, !ImportRules.Check(former, plan, ImportWay.WholeParameters).Any(IsError), []);
+    }
+
     private static bool IsError(ImportFinding finding) => finding.Severity == ImportSeverity.Error;
 
     private void Identify(EndDevice device, List<Note> notes)

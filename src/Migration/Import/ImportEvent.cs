@@ -65,6 +65,9 @@ public sealed record ImportSummary
 
     public bool Interrupted { get; init; }
 
+    /// <summary>Device IDs that were asked for and that the file does not have, sorted; empty when it was not read to its end.</summary>
+    public IReadOnlyList<string> NotInFile { get; init; } = [];
+
     /// <summary>True when every device is on the target.</summary>
-    public bool Succeeded => Stopped is null && !Interrupted && Failed == 0;
+    public bool Succeeded => Stopped is null && !Interrupted && Failed == 0 && NotInFile.Count == 0;
 }

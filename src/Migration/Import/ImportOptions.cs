@@ -12,7 +12,7 @@ public enum ConflictWay
     /// <summary>Its fields become those of the line; a session that it has got by joining there stays.</summary>
     Update,
 
-    /// <summary>It is deleted on all servers and created anew.</summary>
+    /// <summary>It is deleted on all servers and created anew; put back when that fails. Needs the right to read keys.</summary>
     Replace,
 }
 
@@ -29,8 +29,8 @@ public sealed record ImportOptions
     public ConflictWay OnConflict { get; init; }
 
     /// <summary>
-    /// Remove what Network, Application and Join Server still hold under the ID of a device that the Identity Server does not know. Default
-    /// false: such a device fails.
+    /// Remove what Network, Application and Join Server still hold under the ID or the EUIs of a device when the Identity Server does not know
+    /// whose it is. Default false: such a device fails.
     /// </summary>
     public bool PruneLeftovers { get; init; }
 

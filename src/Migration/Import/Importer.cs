@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using Migration.Journal;
 using TheThingsStack.Api;
@@ -17,7 +18,7 @@ namespace Migration.Import;
 /// <param name="plans">Frequency plans, for the checks before a device is sent.</param>
 /// <param name="concurrency">Devices under way at a time.</param>
 /// <param name="clock">Clock.</param>
-/// <param name="journal">Journal of the migration: imported devices are recorded, and not sent twice. Null without one.</param>
+/// <param name="journal">Journal of the migration: imported devices are recorded, and not sent twice. Null without one, or with <see cref="Journal"/>.</param>
 public sealed class Importer(
     ClusterClient cluster, ImportOptions options, IFrequencyPlanStore plans, AdaptiveConcurrency concurrency, TimeProvider clock, DeviceJournal? journal = null)
 {
@@ -26,9 +27,20 @@ public sealed class Importer(
 
     private readonly Tally tally = new();
     private readonly Filters.SeenIdentifiers seen = new();
+    private readonly ImportJournal? record = journal is null ? null : ImportJournal.Of(journal);
+    private readonly Dictionary<ulong, Task> underWay = [];
+    private readonly HashSet<string>? unmet = options.Only is null ? null : [.. options.Only];
+    private bool isComplete;
     private Task? preparing;
     private DevicePreparation? preparation;
     private DeviceImport? import;
+    private DeviceImport? importBesides;
+
+    /// <summary>Where to record, in place of the journal of the constructor: it may be looked for. Disposed by the caller.</summary>
+    public ImportJournal? Journal { get; init; }
+
+    /// <summary>Keeps devices of the target before they are replaced; null keeps them in memory until the new ones are there.</summary>
+    public FormerDevicesFile? Former { get; init; }
 
     /// <summary>Runs once. Expected failures are in the summary, none is thrown.</summary>
     /// <param name="devices">Devices file: lines or a list; stays open.</param>
@@ -101,6 +113,7 @@ public sealed class Importer(
             Notes = tally.Notes(static _ => null),
             Stopped = stopped,
             Interrupted = interrupt.IsCancellationRequested,
+            NotInFile = isComplete && unmet is not null ? [.. unmet.Order(StringComparer.Ordinal)] : [],
         };
     }
 
@@ -134,27 +147,45 @@ public sealed class Importer(
 
     private async Task AskAsync(CancellationToken cancellation)
     {
-        var facts = await TargetFacts.AskAsync(cluster, options.Application, options.NeedsToReadKeys, cancellation);
+        var facts = await TargetFacts.AskAsync(cluster, options.Application, options.NeedsToReadKeys || options.OnConflict == ConflictWay.Replace, cancellation);
         preparation = new DevicePreparation(options, facts, plans);
-        import = new DeviceImport(cluster, new TargetLook(cluster, facts, options), options, clock);
+        import = With(options);
+        importBesides = With(options with { OnConflict = ConflictWay.Fail });
+
+        DeviceImport With(ImportOptions how) => new(cluster, new TargetLook(cluster, facts, how), preparation, how, Former, clock);
     }
 
     private async IAsyncEnumerable<DeviceLine> LinesAsync(Stream devices, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        await foreach (var line in new DeviceJsonReader(devices).ReadAsync(cancellation))
+        await foreach (var line in new DeviceJsonReader(devices, keepRaw: true).ReadAsync(cancellation))
         {
-            if (options.Only is null || (line.Device?.Ids is { } ids && options.Only.Contains(ids.DeviceId)))
+            if (options.Only is null)
+            {
                 yield return line;
+            }
+            else if (IdOf(line) is var id && options.Only.Contains(id))
+            {
+                unmet?.Remove(id);
+                yield return line;
+            }
         }
+        isComplete = true;
+    }
+
+    /// <summary>The device ID, also of a line that cannot be read; where the line has none, <c>line</c> and its number.</summary>
+    private static string IdOf(DeviceLine line)
+    {
+        var id = line.Device?.Ids?.DeviceId ?? (line.Device is null ? LineIds.TryFindDevice(line.Raw.Span) : null);
+        return string.IsNullOrEmpty(id) ? string.Create(CultureInfo.InvariantCulture, $"line {line.Line}") : id;
     }
 
     private async Task<ImportedDevice?> ImportLineAsync(DeviceLine line, CancellationToken cancellation)
     {
         if (line.Device is not { } device)
         {
-            return new ImportedDevice($"line {line.Line}", line.Line, ImportResult.Failed, [])
+            return new ImportedDevice(IdOf(line), line.Line, ImportResult.Failed, [])
             {
-                Failure = Failure.Named("import", "format", $"line {line.Line}: {line.Problem!.Message}") with { Advice = "correct the device in the file and import it again" },
+                Failure = Failure.Named("import", "format", line.Problem!.Message) with { Advice = "correct the device in the file and import it again" },
             };
         }
         try
@@ -171,67 +202,108 @@ public sealed class Importer(
     private async Task<ImportedDevice> ImportAsync(EndDevice device, EndDevice? earlier, long line, CancellationToken cancellation)
     {
         var id = device.Ids?.DeviceId ?? "";
-        var name = journal is null ? null : NameInJournal(device);
-        if (name is { } known && journal!.Reader.Find(known) is { TargetSide: not TargetSide.Unknown })
+        var records = Journal ?? record;
+        var target = ImportTarget.Describe(options.Application, cluster.Identity.Address);
+        var name = records?.NameOf(device);
+        if (name is { } known && WasImported(records!.Journal!.Reader, known, target))
             return new ImportedDevice(id, line, ImportResult.Skipped, []) { SkippedFor = "imported_before" };
 
         var (prepared, refusal) = await preparation!.PrepareAsync(device, cancellation);
-        if (refusal is null && FirstDuplicate(prepared!, line) is { } duplicate)
-            refusal = duplicate;
         if (refusal is not null)
-            return new ImportedDevice(id.Length > 0 ? id : $"line {line}", line, ImportResult.Failed, []) { Failure = refusal };
+            return Failed(refusal);
 
         var sent = earlier is null ? null : (await preparation.PrepareAsync(earlier, cancellation)).Prepared;
+        var identity = Filters.DeviceIdentity.Of(prepared!.Identity.Device);
+        using var mine = Begin(identity, line, out var duplicate, out var before);
+        if (duplicate is not null && options.DryRun)
+            return Failed(duplicate);
+        // The first one of the file comes first; then the target says whether it is the same device.
+        await before.WaitAsync(cancellation);
         ImportedDevice result;
         using (var turn = await concurrency.EnterAsync(cancellation))
         {
             // The last moment to leave the device alone.
             cancellation.ThrowIfCancellationRequested();
-            result = await import!.RunAsync(prepared!, sent, line);
+            result = await (duplicate is null ? import! : importBesides!).RunAsync(prepared, sent, line);
             if (result.Result != ImportResult.Failed)
                 turn.Done();
         }
+        if (duplicate is not null && result.Failure?.Name is "exists" or "id_taken" or "euis_taken")
+            result = result with { Failure = duplicate };
         if (name is { } recorded && !options.DryRun && result.Result is ImportResult.Imported or ImportResult.Updated or ImportResult.Skipped && result.SkippedFor is null or "already_there" or "already_there_and_joined")
-            await journal!.RecordAsync(JournalChange.Imported(recorded, options.Application));
+            await records!.Journal!.RecordAsync(JournalChange.Imported(recorded, target));
         return result;
+
+        ImportedDevice Failed(Failure why) => new(id.Length > 0 ? id : $"line {line}", line, ImportResult.Failed, []) { Failure = why };
     }
 
-    /// <summary>In a dry run nothing is created, so that the target does not see devices of the file that get in each other's way.</summary>
-    private Failure? FirstDuplicate(PreparedDevice device, long line)
+    /// <summary>An earlier run has imported it into the same application of the same cluster. Anything else is for the target to say.</summary>
+    private static bool WasImported(JournalReader reader, JournalDeviceId name, string target) =>
+        reader.Find(name) is { TargetSide: not TargetSide.Unknown }
+        && reader.History(name).LastOrDefault(static step => step.State == DeviceState.Imported)?.Detail == target;
+
+    /// <summary>Says that a device is under way, until disposed, and whether the file has had one that is in its way.</summary>
+    /// <param name="device">The device.</param>
+    /// <param name="line">Its line; 0 when it comes from elsewhere, where nothing of the kind occurs.</param>
+    /// <param name="duplicate">What it shares with an earlier one.</param>
+    /// <param name="before">Ends when those are done.</param>
+    private UnderWay Begin(Filters.DeviceIdentity device, long line, out Failure? duplicate, out Task before)
     {
-        if (!options.DryRun)
-            return null;
+        (duplicate, before) = (null, Task.CompletedTask);
         lock (seen)
         {
-            var findings = seen.Add(Filters.DeviceIdentity.Of(device.Identity.Device), line);
-            return findings.Count == 0
-                ? null
-                : Failure.Named("import", findings[0].Error.EndsWith("id_taken", StringComparison.Ordinal) ? "id_taken" : "euis_taken", findings[0].Message) with
+            if (line > 0 && seen.Add(device, line) is [var finding, ..])
+            {
+                duplicate = Failure.Named("import", finding.Error.EndsWith("id_taken", StringComparison.Ordinal) ? "id_taken" : "euis_taken", finding.Message) with
                 {
-                    Advice = "two devices of the file get in each other's way: the first one is imported; correct the other",
+                    Advice = "two devices of the file get in each other's way: the first one counts; correct the other",
                 };
+                before = Task.WhenAll(UnderWay.Keys(device).Select(key => underWay.GetValueOrDefault(key, Task.CompletedTask)));
+            }
+            return new UnderWay(underWay, seen, device);
         }
     }
 
-    /// <summary>The journal knows devices by their names at the source; a renamed device carries that as an attribute.</summary>
-    private JournalDeviceId? NameInJournal(EndDevice device)
+    /// <summary>A device that is being imported, so that one of the same identifiers waits for it.</summary>
+    private sealed class UnderWay : IDisposable
     {
-        var id = device.Ids?.DeviceId ?? "";
-        var application = device.Ids?.ApplicationIds?.ApplicationId ?? "";
-        if (id.Length == 0)
-            return null;
-        string[] names = device.Attributes.TryGetValue("old-id", out var old) && old != id ? [old, id] : [id];
-        foreach (var candidate in names.SelectMany(journal!.Reader.NamesOf))
+        private readonly TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly Dictionary<ulong, Task> all;
+        private readonly object gate;
+        private readonly Filters.DeviceIdentity device;
+
+        public UnderWay(Dictionary<ulong, Task> all, object gate, Filters.DeviceIdentity device)
         {
-            if (journal.Reader.Find(candidate) is { Line: { } line } && LineIds.Of(line.Span) == (application, id))
-                return candidate;
+            (this.all, this.gate, this.device) = (all, gate, device);
+            foreach (var key in Keys(device))
+                all[key] = done.Task;
         }
-        return null;
+
+        public static IEnumerable<ulong> Keys(Filters.DeviceIdentity device)
+        {
+            if (device.Id is { } id)
+                yield return id;
+            if (device.Euis is { } euis)
+                yield return euis;
+        }
+
+        public void Dispose()
+        {
+            lock (gate)
+            {
+                foreach (var key in Keys(device))
+                {
+                    if (all.GetValueOrDefault(key) == done.Task)
+                        all.Remove(key);
+                }
+            }
+            done.SetResult();
+        }
     }
 
     private static string SkipText(string code) => code switch
     {
-        "imported_before" => "an earlier run has imported it, by the journal",
+        "imported_before" => "an earlier run has imported it into this application, by the journal",
         "already_there" => "the target has it exactly so",
         "already_there_and_joined" => "the target has it, and it has joined there",
         _ => "the application has it already, with other fields; --on-conflict update changes it",

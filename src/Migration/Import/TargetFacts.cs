@@ -45,6 +45,10 @@ internal sealed record TargetFacts
     };
 
     /// <summary>Asks. All four servers are called, so that an address that is wrong shows before a device is touched.</summary>
+    /// <param name="cluster">The target.</param>
+    /// <param name="application">Application that gets the devices.</param>
+    /// <param name="needsToReadKeys">The key must have the right to read keys.</param>
+    /// <param name="cancellation">Stops waiting.</param>
     /// <exception cref="FailureException">A server cannot be used, the application is not there, or the key lacks a right: which.</exception>
     public static async Task<TargetFacts> AskAsync(ClusterClient cluster, string application, bool needsToReadKeys, CancellationToken cancellation)
     {

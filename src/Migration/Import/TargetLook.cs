@@ -30,7 +30,8 @@ internal abstract record Decision
     /// <param name="Note">What to know.</param>
     public sealed record Update(bool KeepsSession, Note? Note) : Decision;
 
-    /// <summary>Delete a device, then create.</summary>
+    /// <summary>Delete a device, then create. When the new one cannot be created, the old one is put back.</summary>
+    /// <param name="Old">The device; perhaps of another ID, with the same EUIs.</param>
     public sealed record Replace(EndDeviceIdentifiers Old) : Decision;
 
     /// <summary>It cannot be imported.</summary>
@@ -65,10 +66,15 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
         if (device.Ids is { DevEui.Length: 8, JoinEui.Length: 8 } ids
             && await cluster.Identity.FindByEuisAsync(ids.JoinEui, ids.DevEui, cancellation) is { } owner)
         {
-            return EuisTaken(owner.DeviceId, owner.ApplicationIds?.ApplicationId ?? "");
+            return await EuisTakenAsync(device, owner.DeviceId, owner.ApplicationIds?.ApplicationId ?? "", cancellation);
         }
-        var found = await FindAsync(device, null, cancellation);
-        var remains = Remains(found);
+        return await DecideNewAsync(device, cancellation);
+    }
+
+    /// <summary>Decides about an ID that the Identity Server does not know.</summary>
+    private async Task<Decision> DecideNewAsync(PreparedDevice device, CancellationToken cancellation)
+    {
+        var remains = Remains(await FindAsync(device, null, cancellation));
         if (remains.Length == 0)
             return new Decision.Create([]);
         return options.PruneLeftovers
@@ -84,17 +90,58 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
             return await DecideAsync(device, earlier, identity, cancellation);
         var attributes = taken.Failure.Attributes;
         return attributes.TryGetValue("device_id", out var id) && attributes.TryGetValue("application_id", out var application)
-            ? EuisTaken(id, application)
+            ? await EuisTakenAsync(device, id, application, cancellation)
             : new Decision.Fail(taken.Failure);
     }
 
-    public static Failure Leftover(string servers) =>
-        Failure.Named("import", "leftover", $"the {servers} has remains of a device of this ID that the Identity Server does not know") with
+    /// <summary>
+    /// Looks whether a server refused a device for remains of another one: another device under its ID, or its EUIs under another ID, which the
+    /// Identity Server does not know. Null when it is something else.
+    /// </summary>
+    /// <param name="server">The server.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="ids">The device.</param>
+    /// <param name="refusal">What the server said.</param>
+    /// <returns>What there is: to be removed, or the failure when that cannot be done from here.</returns>
+    public async Task<(EndDeviceIdentifiers? Remains, Failure? Failure)?> FindRemainsAsync(DeviceRegistry server, string name, EndDeviceIdentifiers ids, RegistryException refusal)
+    {
+        var holder = NameOf(ids);
+        if (refusal.IsAlreadyExists)
         {
-            Advice = "import the device again with --prune-leftovers: it removes them first",
+            var named = refusal.Failure.Attributes;
+            if (!named.TryGetValue("device_id", out var device) || !named.TryGetValue("application_id", out var application))
+                return null;
+            if (application != options.Application)
+            {
+                return (null, Leftover(name) with
+                {
+                    Message = $"the {name} has JoinEUI and DevEUI in remains of device `{device}` of application `{application}`, which the Identity Server does not know",
+                    Advice = "they belong to another application: who may write its devices, or runs the cluster, has to delete them",
+                });
+            }
+            holder.DeviceId = device;
+            // A device that is there with other EUIs, and whose record on this server is an old one, is not ours to take apart.
+            if (device != ids.DeviceId && await cluster.Identity.FindAsync(holder, [], CancellationToken.None) is not null)
+                return null;
+        }
+        else if (!refusal.ErrorName.EndsWith(":read_only_field", StringComparison.Ordinal))
+        {
+            return null;
+        }
+        if (await server.FindAsync(holder, [], CancellationToken.None) is not { } found)
+            return null;
+        found.Ids.ApplicationIds = holder.ApplicationIds;
+        found.Ids.DevAddr = ByteString.Empty;
+        return (found.Ids, Leftover(name));
+    }
+
+    public static Failure Leftover(string servers) =>
+        Failure.Named("import", "leftover", $"the {servers} has remains of a device of this ID or these EUIs that the Identity Server does not know") with
+        {
+            Advice = "import the device again with --prune-leftovers, which removes them",
         };
 
-    public static Note Pruned(string servers) => new("leftovers_pruned", $"remains of a former device of this ID are removed from the {servers}");
+    public static Note Pruned(string servers) => new("leftovers_pruned", $"remains of a former device are removed from the {servers}");
 
     private static EndDeviceIdentifiers NameOf(EndDeviceIdentifiers ids) => new() { ApplicationIds = ids.ApplicationIds, DeviceId = ids.DeviceId };
 
@@ -136,10 +183,15 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
         };
     }
 
-    private Decision EuisTaken(string id, string application)
+    private async Task<Decision> EuisTakenAsync(PreparedDevice device, string id, string application, CancellationToken cancellation)
     {
         if (application == options.Application && options.OnConflict == ConflictWay.Replace)
-            return new Decision.Replace(new EndDeviceIdentifiers { DeviceId = id, ApplicationIds = new ApplicationIdentifiers { ApplicationId = application } });
+        {
+            // Nothing may be in the way of the new ID once the device of the old one is gone.
+            return await DecideNewAsync(device, cancellation) is Decision.Fail fail
+                ? fail
+                : new Decision.Replace(new EndDeviceIdentifiers { DeviceId = id, ApplicationIds = new ApplicationIdentifiers { ApplicationId = application } });
+        }
         var own = application == options.Application;
         return new Decision.Fail(Failure.Named("import", "euis_taken", $"JoinEUI and DevEUI belong to device `{id}` of application `{application}`") with
         {
@@ -155,7 +207,7 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
         var ids = NameOf(device.Ids);
         var network = cluster.Network.FindAsync(ids, Readable(NetworkPaths), cancellation);
         var application = cluster.Application.FindAsync(ids, Readable(ApplicationPaths), cancellation);
-        var join = device.Join is null ? Task.FromResult<EndDevice?>(null) : cluster.Join.FindAsync(device.Ids, Readable(JoinPaths), cancellation);
+        var join = device.Join is null ? Task.FromResult<EndDevice?>(null) : cluster.Join.FindAsync(ids, Readable(JoinPaths), cancellation);
         await Task.WhenAll(network, application, join);
         return new FoundDevice(identity, await join, await network, await application);
     }
