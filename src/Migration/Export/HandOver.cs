@@ -207,7 +207,7 @@ internal sealed class HandOver(
     /// <summary>The application that an earlier run has brought the device to; null when none has.</summary>
     private string? ImportedTo(Candidate device) =>
         (device.Entry ?? device.Earlier) is { TargetSide: not TargetSide.Unknown }
-            ? known?.History(Name(device)).LastOrDefault(static step => step.State == DeviceState.Imported)?.Detail
+            ? ImportTarget.ApplicationOf(known?.History(Name(device)).LastOrDefault(static step => step.State == DeviceState.Imported)?.Detail)
             : null;
 
     private async Task FinishNextAsync()

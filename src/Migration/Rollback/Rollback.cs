@@ -1,3 +1,4 @@
+using Migration.Import;
 using Migration.Journal;
 using TheThingsStack.Errors;
 using TheThingsStack.Registries;
@@ -111,7 +112,7 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
     {
         if (target is null)
             return null;
-        var importedTo = entry.TargetSide == TargetSide.Unknown ? null : reader.History(entry.Device).LastOrDefault(static step => step.State == DeviceState.Imported)?.Detail;
+        var importedTo = entry.TargetSide == TargetSide.Unknown ? null : ImportTarget.ApplicationOf(reader.History(entry.Device).LastOrDefault(static step => step.State == DeviceState.Imported)?.Detail);
         var application = await target.RemoveAsync(entry, importedTo, dryRun: journal is null);
         if (journal is not null && (application is not null || entry.TargetSide != TargetSide.Unknown))
             await journal.RecordAsync(JournalChange.OffTarget(entry, application is null ? "it is not on The Things Stack" : $"removed from The Things Stack, application {application}"));
