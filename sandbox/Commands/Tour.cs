@@ -228,6 +228,7 @@ public sealed class Tour(TextWriter output)
         if (problems.Count == 0)
         {
             text.Say("Everything was as expected, and nothing is left behind on this machine.");
+            text.Say("Chapters 2, 4 and 5 are also one command, each device on the target before it is retired: `ttnv2 application APP --import-to APP2`.");
             text.Say("Your turn: `dotnet run --project sandbox -- serve` keeps both networks running and prints these commands with what they need; README.md has your first real migration.");
             return 0;
         }

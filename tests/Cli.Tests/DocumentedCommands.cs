@@ -5,9 +5,19 @@ namespace Cli.Tests;
 /// <summary>One command of a document and what it came to; <paramref name="Result"/> is null for a command of another program.</summary>
 public sealed record DocumentedResult(string Line, IReadOnlyList<string> Words, CliResult? Result);
 
+/// <summary>A block of code of a document.</summary>
+/// <param name="Language">First word after the fence.</param>
+/// <param name="Remark">What follows it; <c>not run here: REASON</c> marks a block that no test can run.</param>
+/// <param name="Text">The lines.</param>
+public sealed record DocumentedBlock(string Language, string Remark, string Text)
+{
+    /// <summary>Whether the document says that the block is not run, and why.</summary>
+    public bool IsMarkedAsNotRun => Remark.StartsWith("not run here: ", StringComparison.Ordinal);
+}
+
 /// <summary>
 /// Runs the commands of a document as its reader would type them: <c>export</c> and <c>ttn-lw-migrate</c> with redirections, in this
-/// process. Files are kept in memory.
+/// process, at a terminal. Files are kept in memory, journals in a folder of the test.
 /// </summary>
 public sealed class DocumentedCommands
 {
@@ -23,19 +33,29 @@ public sealed class DocumentedCommands
     /// <summary>The clock of the runs.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
-    /// <summary>The code blocks of a Markdown text that are marked as of one language.</summary>
-    public static IReadOnlyList<string> Blocks(string markdown, string language = "bash")
+    /// <summary>Addresses of real networks and of the emulated ones that stand for them, without TLS.</summary>
+    public IDictionary<string, string> Addresses { get; } = new Dictionary<string, string>();
+
+    /// <summary>Called before each command of the program.</summary>
+    public Action<IReadOnlyList<string>> Before { get; init; } = static _ => { };
+
+    /// <summary>All code blocks of a Markdown text, of whatever language.</summary>
+    public static IReadOnlyList<DocumentedBlock> AllBlocks(string markdown)
     {
-        var blocks = new List<string>();
+        var blocks = new List<DocumentedBlock>();
         StringBuilder? block = null;
+        var (language, remark) = ("", "");
         foreach (var line in markdown.ReplaceLineEndings("\n").Split('\n'))
         {
             var text = line.Trim();
-            if (block is null && text.StartsWith("```", StringComparison.Ordinal) && text[3..].Trim() == language)
+            if (block is null && text.StartsWith("```", StringComparison.Ordinal))
+            {
                 block = new StringBuilder();
+                (language, remark) = text[3..].Trim().Split(' ', 2) is [var first, var rest] ? (first, rest) : (text[3..].Trim(), "");
+            }
             else if (block is not null && text == "```")
             {
-                blocks.Add(block.ToString());
+                blocks.Add(new DocumentedBlock(language, remark, block.ToString()));
                 block = null;
             }
             else
@@ -43,6 +63,10 @@ public sealed class DocumentedCommands
         }
         return blocks;
     }
+
+    /// <summary>The code blocks of a Markdown text that are marked as of one language and are to be run.</summary>
+    public static IReadOnlyList<string> Blocks(string markdown, string language = "bash") =>
+        [.. AllBlocks(markdown).Where(block => block.Language == language && !block.IsMarkedAsNotRun).Select(block => block.Text)];
 
     /// <summary>Runs each line of a block; a prompt (<c>$ </c>) and comments are dropped.</summary>
     public async Task<IReadOnlyList<DocumentedResult>> RunAsync(string block)
@@ -83,14 +107,16 @@ public sealed class DocumentedCommands
         {
             case "export":
                 foreach (var assignment in arguments.Skip(1))
-                    Variables[assignment.Split('=', 2)[0]] = assignment.Split('=', 2)[1];
+                    Variables[assignment.Split('=', 2)[0]] = Addresses.TryGetValue(assignment.Split('=', 2)[1], out var emulated) ? emulated : assignment.Split('=', 2)[1];
                 return new DocumentedResult(line, arguments, new CliResult(0, "", ""));
             case "ttn-lw-migrate":
-                var result = await new CliRun(arguments.Skip(1).ToArray())
+                Before(arguments);
+                var result = await new CliRun(Emulated(arguments.Skip(1)))
                 {
                     Variables = new Dictionary<string, string>(Variables),
                     Files = new Dictionary<string, byte[]>(Files),
-                    Input = input is null ? [] : Files[input],
+                    Input = input is null ? Answer : Files[input],
+                    InputIsTerminal = input is null,
                     Clock = Clock,
                     StateFolder = StateFolder,
                     CreateFile = name => new KeptFile(bytes => Files[name] = bytes),
@@ -105,6 +131,30 @@ public sealed class DocumentedCommands
             default:
                 return new DocumentedResult(line, arguments, null);
         }
+    }
+
+    /// <summary>What is typed when the program asks before a deletion.</summary>
+    private static readonly byte[] Answer = "delete\n"u8.ToArray();
+
+    /// <summary>The words with emulated networks in the place of the real ones, and journals in the folder of the test.</summary>
+    private List<string> Emulated(IEnumerable<string> words)
+    {
+        var result = new List<string>();
+        var insecure = "";
+        foreach (var word in words)
+        {
+            var flag = result.Count > 0 ? result[^1] : "";
+            if (Addresses.TryGetValue(word, out var address) || Addresses.Values.Contains(word))
+            {
+                result.Add(address ?? word);
+                insecure = flag.StartsWith("--import-", StringComparison.Ordinal) ? "--import-insecure" : "--insecure";
+            }
+            else
+                result.Add(flag == "--journal" && StateFolder is not null ? Path.Combine(StateFolder, "named", word) : word);
+        }
+        if (insecure.Length > 0)
+            result.Add(insecure);
+        return result;
     }
 
     /// <summary>Words as a shell cuts them: quotes, <c>$NAME</c>, redirections, comments.</summary>
