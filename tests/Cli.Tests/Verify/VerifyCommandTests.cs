@@ -112,6 +112,139 @@ public sealed class VerifyCommandTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_report_holds_no_key_of_a_device_nor_that_of_the_cluster()
+    {
+        var stored = Device(1);
+        stored.RootKeys.AppKey.Key = ByteString.CopyFrom(Enumerable.Repeat((byte)0xEE, 16).ToArray());
+        cluster.Put(stored);
+        var page = Path.Combine(folder.Path, "report.html");
+
+        await RunAsync([Device(1), Device(2)], "--report", page);
+
+        var text = await File.ReadAllTextAsync(page);
+        Assert.Contains("root_keys.app_key.key", text, StringComparison.Ordinal);
+        foreach (var secret in (string[])["11111111", "EEEEEEEE", key.Split('.')[^1]])
+            Assert.DoesNotContain(secret, text, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public async Task An_older_report_stays_until_the_new_one_is_whole_and_when_there_is_none()
+    {
+        cluster.Put(Device(1));
+        var page = Path.Combine(folder.Path, "report.html");
+        await File.WriteAllTextAsync(page, "older");
+        var during = "";
+
+        await cluster.StopAsync();
+        var failed = await RunAsync([Device(1)], "--report", page);
+        Assert.Equal((1, "older"), (failed.ExitCode, await File.ReadAllTextAsync(page)));
+        await cluster.RestartAsync();
+        await new CliRun(Words("--report", page, "-"))
+        {
+            Variables = Key(),
+            Input = Lines([Device(1)]),
+            ReplaceFile = (from, to) =>
+            {
+                during = File.ReadAllText(to);
+                File.Move(from, to, overwrite: true);
+            },
+        }.RunAsync();
+
+        Assert.Equal("older", during);
+        Assert.Contains("<h1>my-app</h1>", await File.ReadAllTextAsync(page), StringComparison.Ordinal);
+        Assert.Equal([page], Directory.GetFiles(folder.Path));
+    }
+
+    [Fact]
+    public async Task A_report_behind_a_link_is_replaced_and_the_link_stays()
+    {
+        cluster.Put(Device(1));
+        var (page, link) = (Path.Combine(folder.Path, "page.html"), Path.Combine(folder.Path, "link.html"));
+        await File.WriteAllTextAsync(page, "older");
+        File.CreateSymbolicLink(link, page);
+
+        await RunAsync([Device(1)], "--report", link);
+
+        Assert.Equal(page, new FileInfo(link).LinkTarget);
+        Assert.Contains("<h1>my-app</h1>", await File.ReadAllTextAsync(page), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_watch_renews_the_report_at_each_look()
+    {
+        cluster.Put(Device(1));
+        var clock = new WatchClock();
+        var pages = new List<string>();
+
+        var result = await new CliRun(Words("--report", "report.html", "--wait", "24h", "-"))
+        {
+            Variables = Key(),
+            Input = Lines([Device(1)]),
+            Clock = clock,
+            CreateFile = _ => new KeptText(pages.Add),
+            ReplaceFile = (_, _) =>
+            {
+                if (pages.Count == 2)
+                    cluster.Join(App, "dev-1");
+                clock.EndNextPause();
+            },
+        }.RunAsync();
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal(["0", "0", "1"], pages.Select(page => page.Split("<strong>")[1][..1]));
+        Assert.Contains("1 devices checked: 0 arrived, 0 need somebody, 1 awaited; next look", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ctrl_C_in_a_watch_prints_the_state_so_far_and_gives_130()
+    {
+        cluster.Put(Device(1));
+        cluster.Put(Device(2));
+        cluster.Join(App, "dev-2");
+        var page = Path.Combine(folder.Path, "report.html");
+        CliRun? run = null;
+        run = new CliRun(Words("--report", page, "--wait", "24h", "-"))
+        {
+            Variables = Key(),
+            Input = Lines([Device(1), Device(2), Device(3)]),
+            ReplaceFile = (from, to) =>
+            {
+                File.Move(from, to, overwrite: true);
+                run!.Interrupt();
+            },
+        };
+
+        var result = await run.RunAsync();
+
+        Assert.Equal(130, result.ExitCode);
+        Assert.Equal(["STATE", "missing", "needs_power_cycle"], result.Output.TrimEnd().Split('\n').Select(row => row.Split(' ')[0]));
+        Assert.Contains("Summary (interrupted)\n  arrived                   1 of 3\n", result.Error, StringComparison.Ordinal);
+        Assert.Contains("<strong>1</strong> of 3 devices have arrived", await File.ReadAllTextAsync(page), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_options_of_an_import_are_given_to_its_verification_and_its_summary_says_so()
+    {
+        var abp = Device(1);
+        abp.SupportsJoin = false;
+        abp.RootKeys = null;
+        abp.MacSettings = new MACSettings { Rx1Delay = new RxDelayValue { Value = RxDelay._1 } };
+        abp.Session = new Session
+        {
+            DevAddr = ByteString.CopyFrom(0x26, 1, 2, 3),
+            Keys = new SessionKeys { FNwkSIntKey = new KeyEnvelope { Key = ByteString.CopyFrom(Enumerable.Repeat((byte)0x22, 16).ToArray()) }, AppSKey = new KeyEnvelope { Key = ByteString.CopyFrom(Enumerable.Repeat((byte)0x33, 16).ToArray()) } },
+        };
+        var imported = await new CliRun(["import", .. Words()[1..], "--rx1-delay", "5", "--resets-f-cnt", "-"]) { Variables = Key(), Input = Lines([abp]), Clock = TimeProvider.System }.RunAsync();
+
+        var same = await RunAsync([abp], "--rx1-delay", "5", "--resets-f-cnt");
+        var other = await RunAsync([abp]);
+
+        Assert.Contains("--rx1-delay=5 --resets-f-cnt=true", imported.Error, StringComparison.Ordinal);
+        Assert.StartsWith("waits_for_uplink ", same.Output.Split('\n')[1], StringComparison.Ordinal);
+        Assert.Contains("mac_settings.rx1_delay on Network Server: sent RX_DELAY_1, found RX_DELAY_5", other.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_key_that_is_refused_gives_4_and_a_cluster_that_is_not_there_1()
     {
         var refused = await new CliRun(Words("-")) { Variables = new Dictionary<string, string> { ["TTS_APP_API_KEY"] = "NNSXS.AAAA.BBBB" }, Input = Lines([Device(1)]) }.RunAsync();
@@ -172,4 +305,34 @@ public sealed class VerifyCommandTests : IAsyncLifetime, IDisposable
 
     private Task<CliResult> RunAsync(IEnumerable<EndDevice> devices, params string[] more) =>
         new CliRun(Words([.. more, "-"])) { Variables = Key(), Input = Lines(devices) }.RunAsync();
+
+    /// <summary>A stream that gives its text when it is closed.</summary>
+    private sealed class KeptText(Action<string> keep) : MemoryStream
+    {
+        protected override void Dispose(bool disposing)
+        {
+            if (CanRead)
+                keep(Encoding.UTF8.GetString(ToArray()));
+            base.Dispose(disposing);
+        }
+    }
+
+    /// <summary>A clock of which one pause of ten seconds or more is over at once, when that was asked for; other timers run as usual.</summary>
+    private sealed class WatchClock : TimeProvider
+    {
+        private long skipped;
+        private int ends;
+
+        public void EndNextPause() => Interlocked.Exchange(ref ends, 1);
+
+        public override DateTimeOffset GetUtcNow() => System.GetUtcNow().AddTicks(Interlocked.Read(ref skipped));
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            if (dueTime < TimeSpan.FromSeconds(10) || Interlocked.Exchange(ref ends, 0) == 0)
+                return System.CreateTimer(callback, state, dueTime, period);
+            Interlocked.Add(ref skipped, dueTime.Ticks);
+            return System.CreateTimer(callback, state, TimeSpan.Zero, period);
+        }
+    }
 }
