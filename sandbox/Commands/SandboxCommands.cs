@@ -24,6 +24,7 @@ public static class SandboxCommands
                --kills N         how often it is killed (default 30)
                --seed N          decides the instants and the faults (default 1)
                --devices N       devices of a migration (default 200)
+          dotnet run --project sandbox -- kill-test tts   The same for The Things Stack as a source whose devices are deleted.
           dotnet run --project sandbox -- fault-run   Imports 10,000 devices of which a quarter are duplicates, invalid, refused or timed out,
                                                    and checks that each is accounted for (--devices N, --seed N).
           dotnet run --project sandbox -- help     This text.
@@ -60,17 +61,20 @@ public static class SandboxCommands
                         return 1;
                     }
                     return await Serve.RunAsync(options, Console.In, output, stop.Token);
+                case ["kill-test", "tts", .. var rest]:
+                    if (KillTestOptionsOf(rest) is not { } killTts)
+                    {
+                        await error.WriteLineAsync("kill-test tts: --kills, --seed and --devices take a number. `help` lists what there is.");
+                        return 1;
+                    }
+                    return await ShowAsync(await new TtsKillTest(killTts with { Failures = killTts.Failures / 3 }, output).RunAsync(stop.Token), output);
                 case ["kill-test", .. var rest]:
                     if (KillTestOptionsOf(rest) is not { } kill)
                     {
                         await error.WriteLineAsync("kill-test: --kills, --seed and --devices take a number. `help` lists what there is.");
                         return 1;
                     }
-                    var result = await new KillTest(kill, output).RunAsync(stop.Token);
-                    foreach (var problemFound in result.Problems)
-                        await output.WriteLineAsync(problemFound);
-                    await output.WriteLineAsync($"{result.Kills} kills, {result.Migrations} migrations with rollback, {result.Runs} runs, {result.FailedCalls} failed calls: {result.Problems.Count} problems");
-                    return result.Problems.Count == 0 ? 0 : 1;
+                    return await ShowAsync(await new KillTest(kill, output).RunAsync(stop.Token), output);
                 case ["fault-run", .. var rest]:
                     return await FaultRunCommand.RunAsync(rest, output, error, stop.Token);
                 case [] or ["help" or "--help" or "-h"]:
@@ -85,6 +89,14 @@ public static class SandboxCommands
         {
             Console.CancelKeyPress -= onCancel;
         }
+    }
+
+    private static async Task<int> ShowAsync(KillTestResult result, TextWriter output)
+    {
+        foreach (var problem in result.Problems)
+            await output.WriteLineAsync(problem);
+        await output.WriteLineAsync($"{result.Kills} kills, {result.Migrations} migrations with rollback, {result.Runs} runs, {result.FailedCalls} failed calls: {result.Problems.Count} problems");
+        return result.Problems.Count == 0 ? 0 : 1;
     }
 
     private static KillTestOptions? KillTestOptionsOf(string[] words)
