@@ -14,6 +14,11 @@ if (args.FirstOrDefault() == "safety")
 // First argument "wanesy": export of large CSV files.
 if (args.FirstOrDefault() == "wanesy")
     return await Benchmarks.WanesyBenchmarks.RunAsync(args[1..]);
+// First argument "import": import into The Things Stack 20 ms away, beside a bare client.
+if (args.FirstOrDefault() == "import")
+    return await Benchmarks.ImportBenchmarks.RunAsync(args[1..]);
+if (args.FirstOrDefault() == "tts-server")
+    return await Benchmarks.TtsServerProcess.ServeAsync(args[1..]);
 // First argument "tts-export": export from The Things Stack 20 ms away, beside a bare client.
 if (args.FirstOrDefault() == "tts-export")
     return await Benchmarks.TtsExportBenchmarks.RunAsync(args[1..]);

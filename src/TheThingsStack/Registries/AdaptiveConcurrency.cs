@@ -96,9 +96,9 @@ public sealed class AdaptiveConcurrency
             search?.Refused(begunIn);
     }
 
-    private Turn NewTurn() => new(this, search?.Generation ?? 0);
+    private Turn NewTurn() => new(this, search?.Generation ?? 0, clock.GetTimestamp());
 
-    private void Leave(bool done)
+    private void Leave(bool done, long begun)
     {
         lock (gate)
         {
@@ -106,7 +106,7 @@ public sealed class AdaptiveConcurrency
             var saturated = waiting.Count > 0 || underWay >= (search?.Limit ?? fixedLimit);
             underWay--;
             if (done)
-                search?.Ended(clock.GetUtcNow(), saturated);
+                search?.Ended(clock.GetUtcNow(), saturated, clock.GetElapsedTime(begun));
             while (waiting.First is { } next && underWay < (search?.Limit ?? fixedLimit))
             {
                 waiting.RemoveFirst();
@@ -121,13 +121,15 @@ public sealed class AdaptiveConcurrency
     {
         private readonly AdaptiveConcurrency owner;
         private readonly long generation;
+        private readonly long begun;
         private bool done;
         private int left;
 
-        internal Turn(AdaptiveConcurrency owner, long generation)
+        internal Turn(AdaptiveConcurrency owner, long generation, long begun)
         {
             this.owner = owner;
             this.generation = generation;
+            this.begun = begun;
         }
 
         /// <summary>The work was done: it counts for the rate.</summary>
@@ -140,7 +142,7 @@ public sealed class AdaptiveConcurrency
         public void Dispose()
         {
             if (Interlocked.Exchange(ref left, 1) == 0)
-                owner.Leave(done);
+                owner.Leave(done, begun);
         }
     }
 }

@@ -1,10 +1,11 @@
 namespace TheThingsStack.Registries;
 
 /// <summary>
-/// Finds how much work under way at a time gets most work done. It starts low, doubles while the rate grows, halves the distance to the best
-/// two, and then looks now and then a step up and a step down, for servers change. A step up must pay; a step down must only not cost, so that
-/// of equal ones the least is used. Pure: it is told when work ends. A real server of two cores is best near with 4 and far with 32 under way
-/// (facts/tts-api.md section 15), so no number fits all.
+/// Finds how much work under way at a time gets most work done. It starts low and doubles as often as work has gone once to the server and
+/// back, while work takes no longer for it: as TCP starts a connection. Then it measures rates: it doubles while the rate grows, halves the
+/// distance to the best two, and looks now and then a step up and a step down, for servers change. A step up must pay; a step down must only
+/// not cost, so that of equal ones the least is used. Pure: it is told when work ends. A real server of two cores is best near with 4 and far
+/// with 32 under way (facts/tts-api.md section 15), so no number fits all.
 /// </summary>
 public sealed class ConcurrencySearch
 {
@@ -17,11 +18,14 @@ public sealed class ConcurrencySearch
     private const int FirstHold = 4;
     private const int LongestHold = 32;
 
+    /// <summary>Twice the work under way must give so much more work done, by the time that work takes, for the start to go on.</summary>
+    private const double StartGain = 1.25;
+
     /// <summary>Shortest time over which a rate is measured.</summary>
     private static readonly TimeSpan ShortestEpoch = TimeSpan.FromMilliseconds(400);
 
     private readonly int most;
-    private Phase phase = Phase.Growing;
+    private Phase phase = Phase.Starting;
 
     /// <summary>Work that was begun under the former limit and still has to end before a rate is measured.</summary>
     private int settling;
@@ -29,6 +33,12 @@ public sealed class ConcurrencySearch
     private int unsaturated;
     private DateTimeOffset epochStart;
     private bool measuring;
+
+    /// <summary>While starting: work that was begun since the last step, and how long it took on average at the step before.</summary>
+    private DateTimeOffset stepped = DateTimeOffset.MinValue;
+    private TimeSpan took;
+    private TimeSpan tookBefore;
+    private bool doubted;
 
     private int best;
     private double bestRate;
@@ -55,7 +65,10 @@ public sealed class ConcurrencySearch
 
     private enum Phase
     {
-        /// <summary>Doubling.</summary>
+        /// <summary>Doubling by the time that work takes.</summary>
+        Starting,
+
+        /// <summary>Doubling by the rate.</summary>
         Growing,
 
         /// <summary>Between the last step that paid and the one that did not.</summary>
@@ -77,12 +90,18 @@ public sealed class ConcurrencySearch
     /// <summary>Work has ended that says nothing against the limit.</summary>
     /// <param name="now">When.</param>
     /// <param name="saturated">Whether the limit was used up at that moment: else the rate shows how fast work arrives.</param>
-    public void Ended(DateTimeOffset now, bool saturated)
+    /// <param name="duration">How long it took.</param>
+    public void Ended(DateTimeOffset now, bool saturated, TimeSpan duration)
     {
         if (++endedSinceRefusal > RefusalWindow)
         {
             refusals /= 2;
             endedSinceRefusal /= 2;
+        }
+        if (phase == Phase.Starting)
+        {
+            Start(now, saturated, duration);
+            return;
         }
         if (settling > 0)
         {
@@ -131,6 +150,51 @@ public sealed class ConcurrencySearch
         Move(best);
     }
 
+    private void Start(DateTimeOffset now, bool saturated, TimeSpan duration)
+    {
+        if (now - duration < stepped)
+            return;
+        ended++;
+        took += duration;
+        if (!saturated)
+            unsaturated++;
+        if (ended < Math.Max(4, Limit / 2))
+            return;
+        var mean = took / ended;
+        var enough = unsaturated * 4 <= ended;
+        ended = 0;
+        unsaturated = 0;
+        took = TimeSpan.Zero;
+        if (!enough)
+            return;
+        if (tookBefore > TimeSpan.Zero && 2 * tookBefore < StartGain * mean)
+        {
+            // Once may be a hiccup.
+            if (!doubted)
+            {
+                doubted = true;
+                stepped = now;
+                return;
+            }
+            // Too many, or just as many as good: rates tell.
+            high = 2 * tookBefore < mean ? Limit : 0;
+            best = Math.Max(1, Limit / 2);
+            phase = Phase.Growing;
+            Move(best);
+            return;
+        }
+        doubted = false;
+        tookBefore = mean;
+        if (Limit == most)
+        {
+            best = most;
+            phase = Phase.Growing;
+            return;
+        }
+        Limit = Math.Min(most, Limit * 2);
+        stepped = now;
+    }
+
     private void Measured(double rate)
     {
         switch (phase)
@@ -156,6 +220,13 @@ public sealed class ConcurrencySearch
         {
             best = Limit;
             bestRate = rate;
+            if (high > Limit)
+            {
+                low = best / 2;
+                phase = Phase.Refining;
+                RefineNext();
+                return;
+            }
             if (Limit < most)
                 Move(Math.Min(most, Limit * 2));
             else
