@@ -45,7 +45,10 @@ public abstract record Fault
 }
 
 /// <summary>When a fault strikes.</summary>
-/// <param name="Method">Method, short ("SetDevice"), with its service ("NsEndDeviceRegistry/Set") or full; "*" for all.</param>
+/// <param name="Method">
+/// Method with its service ("NsEndDeviceRegistry/Set") or with its package too ("/ttn.lorawan.v3.NsEndDeviceRegistry/Set"); without a service
+/// ("SetDevice") it is the method of every service that has one of this name: "Set" strikes at three servers of The Things Stack. "*" for all.
+/// </param>
 /// <param name="Fault">What goes wrong.</param>
 public sealed record FaultRule(string Method, Fault Fault)
 {
@@ -65,7 +68,7 @@ public sealed class FaultPlan
     private readonly Lock gate = new();
     private readonly List<(FaultRule Rule, StrongBox Count)> rules = [];
 
-    /// <summary>Asked for every call that no rule strikes, with the short method: a fault by chance, or null. Called one at a time.</summary>
+    /// <summary>Asked for every call that no rule strikes, with the method without its service: a fault by chance, or null. Called one at a time.</summary>
     public Func<string, Fault?>? ByChance { get; set; }
 
     public FaultPlan Add(FaultRule rule)

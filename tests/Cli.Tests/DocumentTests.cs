@@ -29,7 +29,7 @@ public sealed class DocumentTests
         { "docs/tasks/resume.md", Export, 5, 0 },
         { "docs/tasks/retire.md", Export, 1, 0 },
         { "docs/tasks/rollback.md", Export, 4, 0 },
-        { "docs/tasks/import.md", Export, 2, 0 },
+        { "docs/tasks/import.md", Export, 3, 0 },
         { "docs/tasks/verify.md", ExportWithJournal + SetStackKey + Import + " --journal my-app.journal\n", 2, 0 },
         { "docs/sources/ttnv2.md", "", 2, 0 },
         { "docs/sources/tts.md", "", 5, 0 },

@@ -127,6 +127,8 @@ internal static class ImportCommand
         Count("updated", summary.Updated, "");
         Count("skipped", summary.Skipped, "");
         Count("failed", summary.Failed, "");
+        if (summary is { Total: 0, Stopped: null, Interrupted: false, NotInFile.Count: 0 })
+            error.Write("There was no device to import: is it the right file, and did the export write it?\n");
         if (summary.NotInFile.Count > 0)
         {
             var named = string.Join(' ', summary.NotInFile.Take(FailedDevicesListed).Select(FailurePrinter.OneLine));

@@ -56,25 +56,27 @@ internal static class NextCommand
         var verify = root.Children.First(command => command.Name == name);
         foreach (var flag in verify.LocalFlags)
         {
-            if (invocation.Flags.Origin(flag.Target) != FlagOrigin.CommandLine || !IsForTarget(flag.Name))
+            if (!IsForTarget(flag.Name) || invocation.Flags.Origin(flag.Target) != FlagOrigin.CommandLine || (flag.Kind == FlagKind.Switch && !invocation.Flags.IsOn(flag.Target)))
                 continue;
             line += flag switch
             {
                 { Secret: true } => $" --{flag.Name} {Hidden}",
-                { Kind: FlagKind.Switch } => $" --{flag.Name}={(invocation.Flags.IsOn(flag.Target) ? "true" : "false")}",
+                { Kind: FlagKind.Switch } => $" --{flag.Name}",
                 _ => $" --{flag.Name} {Shell(invocation.Flags.Text(flag.Target))}",
             };
+        }
+        // What the import changed of ABP devices must not look like a difference.
+        foreach (var flag in Imports.ImportFlags.Abp(""))
+        {
+            if (invocation.Flags.Origin(flag.Name) != FlagOrigin.Default)
+                line += $" --{flag.Name}={Shell(invocation.Flags.Text(flag.Name))}";
         }
         return line + (invocation.Arguments is [] or ["-"] ? " < devices.json" : "");
     }
 
-    /// <summary>
-    /// What says which application of which cluster, how to reach it, and what the import changed of ABP devices, which must not look like a
-    /// difference. A journal would stand for the file.
-    /// </summary>
+    /// <summary>What says which application of which cluster, and how to reach it. A journal would stand for the file.</summary>
     private static bool IsForTarget(string flag) =>
-        flag is "application-id" or "app-api-key" or "app-api-key-file" or "ca-file" or "insecure"
-        || flag.EndsWith("-grpc-address", StringComparison.Ordinal) || Imports.ImportFlags.Abp("").Any(abp => abp.Name == flag);
+        flag is "application-id" or "app-api-key" or "app-api-key-file" or "ca-file" or "insecure" || flag.EndsWith("-grpc-address", StringComparison.Ordinal);
 
     /// <summary>The command line, with devices in place of its arguments when they are given.</summary>
     private static string Again(Command command, IReadOnlyList<string> words, bool keepDryRun, IReadOnlyList<string>? devices = null)

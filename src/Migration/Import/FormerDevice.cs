@@ -47,10 +47,19 @@ internal static class FormerDevice
         }
     }
 
+    /// <summary>
+    /// The fields as a whole; of sessions the parts, since a whole session takes the right to read traffic for its queued downlinks, which cannot
+    /// be set again.
+    /// </summary>
     private static string[] Tops(MaskedCall call) =>
     [
         .. AllowedPaths.For(call)
-            .Where(static path => !path.Contains('.', StringComparison.Ordinal) && path is not ("ids" or "created_at" or "updated_at" or "picture"))
+            .Where(static path => path.Split('.') switch
+            {
+                [var top] => top is not ("ids" or "created_at" or "updated_at" or "picture" or "session" or "pending_session"),
+                ["session" or "pending_session", _] => true,
+                _ => false,
+            })
             .Order(StringComparer.Ordinal),
     ];
 }

@@ -41,7 +41,7 @@ public sealed class ImportCommandTests : IAsyncLifetime, IDisposable
         Assert.Equal(["dev-1", "dev-2"], cluster.DeviceIds(App));
         Assert.Contains("  imported          2  of 2\n", result.Error, StringComparison.Ordinal);
         Assert.Contains("  skipped           0\n", result.Error, StringComparison.Ordinal);
-        Assert.EndsWith($"Next:\n  ttn-lw-migrate verify{(argument is null ? "" : " " + argument)} --application-id {App} --default-grpc-address {cluster.Address} --insecure=true{(input ? " < devices.json" : "")}\n", result.Error, StringComparison.Ordinal);
+        Assert.EndsWith($"Next:\n  ttn-lw-migrate verify{(argument is null ? "" : " " + argument)} --application-id {App} --default-grpc-address {cluster.Address} --insecure{(input ? " < devices.json" : "")}\n", result.Error, StringComparison.Ordinal);
         Assert.DoesNotContain(AppKey, result.Error, StringComparison.OrdinalIgnoreCase);
     }
 
@@ -134,6 +134,17 @@ public sealed class ImportCommandTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_file_without_a_device_is_told()
+    {
+        files["devices.json"] = "\n"u8.ToArray();
+
+        var result = await Run(["devices.json", .. Target()]).RunAsync();
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains("There was no device to import", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_file_that_is_not_there_is_told()
     {
         var result = await Run(["nowhere.json", .. Target()]).RunAsync();
@@ -201,7 +212,7 @@ public sealed class ImportCommandTests : IAsyncLifetime, IDisposable
         Assert.True(result.ExitCode == 0, result.Error);
         var next = result.Error[(result.Error.IndexOf("Next:\n", StringComparison.Ordinal) + "Next:\n".Length)..].Trim();
         Assert.StartsWith("ttn-lw-migrate verify 'my devices.json' ", next, StringComparison.Ordinal);
-        foreach (var words in (string[])["--application-id " + App, "--network-server-grpc-address " + cluster.TlsAddress, "--join-server-grpc-address " + cluster.TlsAddress, "--ca-file " + authority, "--app-api-key-file key.txt", "--rx1-delay 5"])
+        foreach (var words in (string[])["--application-id " + App, "--network-server-grpc-address " + cluster.TlsAddress, "--join-server-grpc-address " + cluster.TlsAddress, "--ca-file " + authority, "--app-api-key-file key.txt", "--rx1-delay=5"])
             Assert.Contains(words, next, StringComparison.Ordinal);
 
         // As it stands, it runs.

@@ -126,7 +126,8 @@ public sealed class ConflictTests
     public async Task A_replacement_that_fails_puts_the_former_device_back(string method)
     {
         await using var cluster = await TtsCluster.StartAsync();
-        var key = cluster.AddApplication(App);
+        cluster.AddApplication(App);
+        var key = cluster.AddApiKey(App, Right.ApplicationDevicesRead, Right.ApplicationDevicesReadKeys, Right.ApplicationDevicesWrite, Right.ApplicationDevicesWriteKeys);
         const string more = ""","name":"Former","attributes":{"site":"roof"},"formatters":{"up_formatter":"FORMATTER_CAYENNELPP"},"mac_settings":{"rx1_delay":5},"session":{"dev_addr":"26011F01","keys":{"session_key_id":"AQIDBA==","f_nwk_s_int_key":{"key":"101112131415161718191A1B1C1D1E1F"},"app_s_key":{"key":"707172737475767778797A7B7C7D7E7F"}},"last_f_cnt_up":42}""";
         await cluster.ImportAsync(key, Otaa(1, more: more));
         var before = cluster.Device(App, "dev-1");
