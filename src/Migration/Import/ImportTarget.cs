@@ -12,4 +12,7 @@ public static class ImportTarget
 
     /// <summary>The application of a note; notes of early versions hold nothing else.</summary>
     public static string? ApplicationOf(string? note) => note?.Split(At)[0];
+
+    /// <summary>The address in a note; null in notes of early versions.</summary>
+    public static string? ServerOf(string? note) => note?.Split(At) is [_, var server] ? server : null;
 }

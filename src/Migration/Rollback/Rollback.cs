@@ -112,12 +112,21 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
     {
         if (target is null)
             return null;
-        var importedTo = entry.TargetSide == TargetSide.Unknown ? null : ImportTarget.ApplicationOf(reader.History(entry.Device).LastOrDefault(static step => step.State == DeviceState.Imported)?.Detail);
-        var application = await target.RemoveAsync(entry, importedTo, dryRun: journal is null);
+        var imported = entry.TargetSide == TargetSide.Unknown ? null : reader.History(entry.Device).LastOrDefault(static step => step.State == DeviceState.Imported)?.Detail;
+        var application = await target.RemoveAsync(entry, ImportTarget.ApplicationOf(imported), dryRun: journal is null);
+        // Not being where it never was says nothing about where it is.
+        if (application is null && ImportTarget.ServerOf(imported) is { } server && server != target.Server)
+            throw new FailureException(Elsewhere(entry.Device.DeviceId, server));
         if (journal is not null && (application is not null || entry.TargetSide != TargetSide.Unknown))
             await journal.RecordAsync(JournalChange.OffTarget(entry, application is null ? "it is not on The Things Stack" : $"removed from The Things Stack, application {application}"));
         return application is null ? null : journal is null ? $"it would be removed from application {application} of The Things Stack" : $"removed from application {application} of The Things Stack";
     }
+
+    private Failure Elsewhere(string id, string server) =>
+        Failure.Named("rollback", "imported_elsewhere", $"device `{id}` is not at {target!.Server}; it was imported at {server}") with
+        {
+            Advice = $"nothing was changed; give --default-grpc-address {server}, or the address where the device is now",
+        };
 
     private void Take(SelectedDevice selected, ChangeOutcome? outcome, DeviceWorkTally tally)
     {

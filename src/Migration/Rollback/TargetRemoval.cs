@@ -16,6 +16,9 @@ public sealed class TargetRemoval(ClusterClient cluster, string? application)
 
     private readonly Dictionary<string, Task<Failure?>> rights = new(StringComparer.Ordinal);
 
+    /// <summary>Address of the target's Identity Server.</summary>
+    public string Server => cluster.Identity.Address.ToString();
+
     /// <summary>Whether devices are looked for that the journal does not know as imported.</summary>
     public bool NamesApplication => application is not null;
 

@@ -154,6 +154,19 @@ public sealed class RollbackTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_cluster_where_the_device_never_was_does_not_count_as_having_lost_it()
+    {
+        await ImportAsync();
+        await using var other = await TtsCluster.StartAsync();
+        other.AddApplication(Target);
+        other.AddApiKey(Target, targetKey, "the same key", []);
+        var result = await RunAsync("rollback", "meter-1", "--journal", Journal, "--default-grpc-address", other.Address, "--insecure");
+        Assert.Equal(3, result.ExitCode);
+        Assert.Contains($"it was imported at {target.Address}", result.Error, StringComparison.Ordinal);
+        Assert.Equal((false, TtsServers.All), (HasKey("meter-1"), target.Device(Target, "meter-1").Servers));
+    }
+
+    [Fact]
     public async Task An_import_that_the_journal_does_not_know_is_found_by_its_application()
     {
         await ImportAsync(withJournal: false);
