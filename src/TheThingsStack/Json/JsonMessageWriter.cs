@@ -292,17 +292,8 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
         var length = (int)wire.Varint(ref at);
         output.Bytes(standard ? "\""u8 : "{\"paths\":["u8);
         var first = true;
-        for (var end = at + length; at < end;)
+        for (var end = at + length; NextEntry(ref at, end, ref first);)
         {
-            var tag = (uint)wire.Varint(ref at);
-            if (tag != 10)
-            {
-                wire.Skip(tag, ref at);
-                continue;
-            }
-            if (!first)
-                output.Byte((byte)',');
-            first = false;
             if (standard)
                 CamelPath(wire.Block(ref at));
             else
@@ -560,20 +551,27 @@ internal ref struct JsonMessageWriter(ReadOnlySpan<byte> wire, Trail trail, ref 
         output.Byte((byte)'[');
         var length = (int)wire.Varint(ref at);
         var first = true;
-        for (var end = at + length; at < end;)
+        for (var end = at + length; NextEntry(ref at, end, ref first);)
+            StructValue(ref at, depth);
+        output.Byte((byte)']');
+    }
+
+    /// <summary>Goes to the next entry of a list that is field 1 of its message, and writes the comma before it; false at the end.</summary>
+    private readonly bool NextEntry(ref int at, int end, ref bool first)
+    {
+        while (at < end)
         {
             var tag = (uint)wire.Varint(ref at);
-            if (tag != 10)
+            if (tag == 10)
             {
-                wire.Skip(tag, ref at);
-                continue;
+                if (!first)
+                    output.Byte((byte)',');
+                first = false;
+                return true;
             }
-            if (!first)
-                output.Byte((byte)',');
-            first = false;
-            StructValue(ref at, depth);
+            wire.Skip(tag, ref at);
         }
-        output.Byte((byte)']');
+        return false;
     }
 
     private void Text(scoped ReadOnlySpan<byte> value, bool standard)

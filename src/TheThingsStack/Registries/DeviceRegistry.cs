@@ -5,59 +5,19 @@ using TheThingsStack.Api;
 namespace TheThingsStack.Registries;
 
 /// <summary>The devices of a Network, Application or Join Server (facts/tts-api.md sections 2, 5 and 6).</summary>
-public class DeviceRegistry
+public class DeviceRegistry : ServerClient
 {
     /// <summary>Most IDs of a batch call.</summary>
     public const int BatchSize = 20;
 
-    private readonly Method<GetEndDeviceRequest, EndDevice> get;
     private readonly Method<SetEndDeviceRequest, EndDevice> set;
-    private readonly Method<EndDeviceIdentifiers, Empty> delete;
     private readonly Method<BatchDeleteEndDevicesRequest, Empty> batchDelete;
 
     internal DeviceRegistry(RegistryConnection connection, string prefix)
+        : base(connection, RegistryMethods.Get(prefix + "EndDeviceRegistry"), RegistryMethods.Delete(prefix + "EndDeviceRegistry"))
     {
-        Connection = connection;
-        get = RegistryMethods.Get(prefix + "EndDeviceRegistry");
         set = RegistryMethods.Set(prefix + "EndDeviceRegistry");
-        delete = RegistryMethods.Delete(prefix + "EndDeviceRegistry");
         batchDelete = RegistryMethods.BatchDelete(prefix + "EndDeviceBatchRegistry");
-    }
-
-    /// <summary>The server.</summary>
-    public HostPort Address => Connection.Address;
-
-    internal RegistryConnection Connection { get; }
-
-    /// <summary>Reads a device; null when the server has none of these IDs.</summary>
-    /// <param name="ids">Application and device ID.</param>
-    /// <param name="paths">Fields to read; IDs and times come always.</param>
-    /// <param name="cancellation">Stops waiting.</param>
-    /// <exception cref="RegistryException">The call failed.</exception>
-    public async Task<EndDevice?> FindAsync(EndDeviceIdentifiers ids, IEnumerable<string> paths, CancellationToken cancellation)
-    {
-        ArgumentNullException.ThrowIfNull(ids);
-        try
-        {
-            return (await GetAsync(ids, paths, cancellation)).Response;
-        }
-        catch (RegistryException e) when (e.IsNotFound)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>Reads a device; the headers hold what the server says about its answer.</summary>
-    /// <param name="ids">Application and device ID.</param>
-    /// <param name="paths">Fields to read; IDs and times come always.</param>
-    /// <param name="cancellation">Stops waiting.</param>
-    /// <exception cref="RegistryException">The call failed, or there is no such device.</exception>
-    public Task<UnaryResult<EndDevice>> GetAsync(EndDeviceIdentifiers ids, IEnumerable<string> paths, CancellationToken cancellation)
-    {
-        ArgumentNullException.ThrowIfNull(ids);
-        var request = new GetEndDeviceRequest { EndDeviceIds = ids, FieldMask = new FieldMask() };
-        request.FieldMask.Paths.AddRange(paths);
-        return Connection.CallAsync(get, request, Entity(ids), perDevice: true, cancellation);
     }
 
     /// <summary>Calls a method of the server that has no member here.</summary>
@@ -77,25 +37,8 @@ public class DeviceRegistry
     public async Task<EndDevice> SetAsync(EndDevice device, IEnumerable<string> paths, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(device);
-        var request = new SetEndDeviceRequest { EndDevice = device, FieldMask = new FieldMask() };
-        request.FieldMask.Paths.AddRange(paths);
+        var request = new SetEndDeviceRequest { EndDevice = device, FieldMask = Mask(paths) };
         return (await Connection.CallAsync(set, request, Entity(device.Ids), perDevice: true, cancellation)).Response;
-    }
-
-    /// <summary>Deletes a device; false when the server has none of these IDs.</summary>
-    /// <exception cref="RegistryException">The call failed.</exception>
-    public async Task<bool> DeleteAsync(EndDeviceIdentifiers ids, CancellationToken cancellation)
-    {
-        ArgumentNullException.ThrowIfNull(ids);
-        try
-        {
-            await Connection.CallAsync(delete, ids, Entity(ids), perDevice: true, cancellation);
-            return true;
-        }
-        catch (RegistryException e) when (e.IsNotFound)
-        {
-            return false;
-        }
     }
 
     /// <summary>Deletes up to <see cref="BatchSize"/> devices of one application; those that are not there are passed over.</summary>
@@ -106,8 +49,6 @@ public class DeviceRegistry
         request.DeviceIds.AddRange(deviceIds);
         return Connection.CallAsync(batchDelete, request, application, perDevice: false, cancellation);
     }
-
-    internal static string Entity(EndDeviceIdentifiers? ids) => $"{ids?.ApplicationIds?.ApplicationId}.{ids?.DeviceId}";
 }
 
 /// <summary>The Network Server.</summary>

@@ -8,7 +8,7 @@ using TheThingsStack.FieldMasks;
 namespace TheThingsStack.Registries;
 
 /// <summary>The Identity Server: who is registered, and who may do what (facts/tts-api.md sections 2, 6 and 9).</summary>
-public sealed class IdentityServerClient
+public sealed class IdentityServerClient : ServerClient
 {
     /// <summary>Most devices of a page.</summary>
     public const int PageSize = 1000;
@@ -22,17 +22,11 @@ public sealed class IdentityServerClient
         "application_server_address", "join_server_address", "locations", "serial_number", "claim_authentication_code", "activated_at",
     ]));
 
-    private readonly RegistryConnection connection;
     private readonly TimeProvider clock;
 
     internal IdentityServerClient(RegistryConnection connection, TimeProvider clock)
-    {
-        this.connection = connection;
+        : base(connection, RegistryMethods.IdentityGet, RegistryMethods.IdentityDelete) =>
         this.clock = clock;
-    }
-
-    /// <summary>The server.</summary>
-    public HostPort Address => connection.Address;
 
     /// <summary>
     /// Creates a device. A create that got no answer is repeated; when the server then says that the device exists, it is looked at: it is
@@ -47,8 +41,8 @@ public sealed class IdentityServerClient
         try
         {
             var request = new CreateEndDeviceRequest { EndDevice = device };
-            return (await connection.CallAsync(
-                RegistryMethods.IdentityCreate, request, DeviceRegistry.Entity(device.Ids), perDevice: true, cancellation)).Response;
+            return (await Connection.CallAsync(
+                RegistryMethods.IdentityCreate, request, Entity(device.Ids), perDevice: true, cancellation)).Response;
         }
         catch (RegistryException e) when (e is { IsAlreadyExists: true, MayHaveActed: true })
         {
@@ -73,30 +67,6 @@ public sealed class IdentityServerClient
             await DeleteAsync(device.Ids, cancellation);
     }
 
-    /// <summary>Reads a device; null when the application has none of this ID, or when the EUIs in the identifiers are others.</summary>
-    /// <exception cref="RegistryException">The call failed.</exception>
-    public async Task<EndDevice?> FindAsync(EndDeviceIdentifiers ids, IEnumerable<string> paths, CancellationToken cancellation)
-    {
-        ArgumentNullException.ThrowIfNull(ids);
-        try
-        {
-            return (await GetAsync(ids, paths, cancellation)).Response;
-        }
-        catch (RegistryException e) when (e.IsNotFound)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>Reads a device; the headers hold what the server says about its answer.</summary>
-    /// <exception cref="RegistryException">The call failed, or there is no such device.</exception>
-    public Task<UnaryResult<EndDevice>> GetAsync(EndDeviceIdentifiers ids, IEnumerable<string> paths, CancellationToken cancellation)
-    {
-        ArgumentNullException.ThrowIfNull(ids);
-        var request = new GetEndDeviceRequest { EndDeviceIds = ids, FieldMask = Mask(paths) };
-        return connection.CallAsync(RegistryMethods.IdentityGet, request, DeviceRegistry.Entity(ids), perDevice: true, cancellation);
-    }
-
     /// <summary>Gives the device, in whichever application, that has this pair of EUIs; null when none has.</summary>
     /// <exception cref="RegistryException">The call failed.</exception>
     public async Task<EndDeviceIdentifiers?> FindByEuisAsync(ByteString joinEui, ByteString devEui, CancellationToken cancellation)
@@ -104,7 +74,7 @@ public sealed class IdentityServerClient
         var request = new GetEndDeviceIdentifiersForEUIsRequest { JoinEui = joinEui, DevEui = devEui };
         try
         {
-            return (await connection.CallAsync(RegistryMethods.IdentityGetIdentifiersForEUIs, request, "", perDevice: false, cancellation)).Response;
+            return (await Connection.CallAsync(RegistryMethods.IdentityGetIdentifiersForEUIs, request, "", perDevice: false, cancellation)).Response;
         }
         catch (RegistryException e) when (e.IsNotFound)
         {
@@ -129,7 +99,7 @@ public sealed class IdentityServerClient
             Limit = (uint)size,
             Page = (uint)page,
         };
-        var answer = await connection.CallAsync(RegistryMethods.IdentityList, request, application, perDevice: false, cancellation);
+        var answer = await Connection.CallAsync(RegistryMethods.IdentityList, request, application, perDevice: false, cancellation);
         var total = int.TryParse(answer.Headers.Get("x-total-count"), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : (int?)null;
         return new DevicePage(answer.Response.EndDevices_, total);
     }
@@ -145,7 +115,7 @@ public sealed class IdentityServerClient
             FieldMask = Mask(paths),
         };
         request.DeviceIds.AddRange(deviceIds);
-        return (await connection.CallAsync(RegistryMethods.IdentityBatchGet, request, application, perDevice: false, cancellation)).Response.EndDevices_;
+        return (await Connection.CallAsync(RegistryMethods.IdentityBatchGet, request, application, perDevice: false, cancellation)).Response.EndDevices_;
     }
 
     /// <summary>Changes the masked fields of a device that is there.</summary>
@@ -154,23 +124,7 @@ public sealed class IdentityServerClient
     {
         ArgumentNullException.ThrowIfNull(device);
         var request = new UpdateEndDeviceRequest { EndDevice = device, FieldMask = Mask(paths) };
-        return (await connection.CallAsync(RegistryMethods.IdentityUpdate, request, DeviceRegistry.Entity(device.Ids), perDevice: true, cancellation)).Response;
-    }
-
-    /// <summary>Deletes a device; false when the application has none of this ID.</summary>
-    /// <exception cref="RegistryException">The call failed.</exception>
-    public async Task<bool> DeleteAsync(EndDeviceIdentifiers ids, CancellationToken cancellation)
-    {
-        ArgumentNullException.ThrowIfNull(ids);
-        try
-        {
-            await connection.CallAsync(RegistryMethods.IdentityDelete, ids, DeviceRegistry.Entity(ids), perDevice: true, cancellation);
-            return true;
-        }
-        catch (RegistryException e) when (e.IsNotFound)
-        {
-            return false;
-        }
+        return (await Connection.CallAsync(RegistryMethods.IdentityUpdate, request, Entity(device.Ids), perDevice: true, cancellation)).Response;
     }
 
     /// <summary>Reads an application. A key without rights on it gets PermissionDenied, also when there is no such application.</summary>
@@ -178,30 +132,23 @@ public sealed class IdentityServerClient
     public async Task<Application> GetApplicationAsync(string application, IEnumerable<string> paths, CancellationToken cancellation)
     {
         var request = new GetApplicationRequest { ApplicationIds = new ApplicationIdentifiers { ApplicationId = application }, FieldMask = Mask(paths) };
-        return (await connection.CallAsync(RegistryMethods.ApplicationGet, request, application, perDevice: false, cancellation)).Response;
+        return (await Connection.CallAsync(RegistryMethods.ApplicationGet, request, application, perDevice: false, cancellation)).Response;
     }
 
     /// <summary>Gives the rights of the key on an application, expanded; none when it has none or sends none.</summary>
     /// <exception cref="RegistryException">The call failed.</exception>
     public async Task<IReadOnlyCollection<Right>> ListRightsAsync(string application, CancellationToken cancellation) =>
-        (await connection.CallAsync(
+        (await Connection.CallAsync(
             RegistryMethods.ApplicationListRights, new ApplicationIdentifiers { ApplicationId = application }, application, perDevice: false, cancellation))
         .Response.Rights_;
 
     /// <summary>Tells what kind of key the calls carry.</summary>
     /// <exception cref="RegistryException">The call failed, e.g. the key is unknown or expired.</exception>
     public async Task<AuthInfoResponse> GetAuthInfoAsync(CancellationToken cancellation) =>
-        (await connection.CallAsync(RegistryMethods.AuthInfo, new Empty(), "", perDevice: false, cancellation)).Response;
+        (await Connection.CallAsync(RegistryMethods.AuthInfo, new Empty(), "", perDevice: false, cancellation)).Response;
 
     private Task<EndDevice?> FindStoredAsync(EndDevice device, CancellationToken cancellation) =>
         FindAsync(device.Ids, Stored.Value.Paths.Where(static path => !path.StartsWith("ids.", StringComparison.Ordinal)), cancellation);
-
-    private static FieldMask Mask(IEnumerable<string> paths)
-    {
-        var mask = new FieldMask();
-        mask.Paths.AddRange(paths);
-        return mask;
-    }
 
     private bool IsOurs(EndDevice sent, EndDevice found, RpcException refusal, TimeSpan sinceFirstAttempt)
     {
