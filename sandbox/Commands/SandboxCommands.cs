@@ -24,6 +24,7 @@ public static class SandboxCommands
                --kills N         how often it is killed (default 30)
                --seed N          decides the instants and the faults (default 1)
                --devices N       devices of a migration (default 200)
+               --way WAY         file: into a file; straight: straight through into The Things Stack; both: in turn (default)
           dotnet run --project sandbox -- kill-test tts   The same for The Things Stack as a source whose devices are deleted.
           dotnet run --project sandbox -- fault-run   Imports 10,000 devices of which a quarter are duplicates, invalid, refused or timed out,
                                                    and checks that each is accounted for (--devices N, --seed N).
@@ -71,7 +72,7 @@ public static class SandboxCommands
                 case ["kill-test", .. var rest]:
                     if (KillTestOptionsOf(rest) is not { } kill)
                     {
-                        await error.WriteLineAsync("kill-test: --kills, --seed and --devices take a number. `help` lists what there is.");
+                        await error.WriteLineAsync("kill-test: --kills, --seed and --devices take a number, --way is both, file or straight. `help` lists what there is.");
                         return 1;
                     }
                     return await ShowAsync(await new KillTest(kill, output).RunAsync(stop.Token), output);
@@ -104,6 +105,11 @@ public static class SandboxCommands
         var options = new KillTestOptions();
         for (var i = 0; i < words.Length; i += 2)
         {
+            if (words[i] == "--way" && i + 1 < words.Length && words[i + 1] is "both" or "file" or "straight")
+            {
+                options = options with { Way = Enum.Parse<KillTestWay>(words[i + 1], ignoreCase: true) };
+                continue;
+            }
             if (i + 1 == words.Length || !int.TryParse(words[i + 1], NumberStyles.None, CultureInfo.InvariantCulture, out var number))
                 return null;
             switch (words[i])

@@ -3,11 +3,25 @@ using System.Text.Json;
 using Google.Protobuf;
 using Sandbox.Commands;
 using Sandbox.Grpc;
+using Sandbox.TheThingsStack;
 using Sandbox.TtnV2;
 using Sources.TtnV2.Api.Handler;
 using LoRaWanDevice = Sources.TtnV2.Api.LoRaWan.Device;
 
 namespace Sandbox.Safety;
+
+/// <summary>Which migrations a kill test makes.</summary>
+public enum KillTestWay
+{
+    /// <summary>In turn.</summary>
+    Both,
+
+    /// <summary>Into a file: export, retire, rollback.</summary>
+    File,
+
+    /// <summary>Straight through into The Things Stack, and back.</summary>
+    Straight,
+}
 
 /// <summary>How the kill test goes.</summary>
 public sealed record KillTestOptions
@@ -20,6 +34,9 @@ public sealed record KillTestOptions
 
     /// <summary>Devices of a migration: joined, never joined and ABP.</summary>
     public int Devices { get; init; } = 200;
+
+    /// <summary>Which migrations.</summary>
+    public KillTestWay Way { get; init; }
 
     /// <summary>Decides the instants and the faults.</summary>
     public int Seed { get; init; } = 1;
@@ -41,15 +58,19 @@ public sealed record KillTestResult(int Kills, int Migrations, int Runs, int Fai
 
 /// <summary>
 /// Migrates devices with the built program, kills it at random instants while calls fail, runs it again until it is done, and compares:
-/// every device once in the output with its original keys, the source retired exactly as asked, and after a rollback as it was.
+/// every device once in the output with its original keys, the source retired exactly as asked, and after a rollback as it was. Straight
+/// through also: after every kill each device is alive at the source or complete at the target; at the end it is at the target, once, with
+/// its keys, and not alive at the source; after the rollback the other way round.
 /// </summary>
 public sealed class KillTest(KillTestOptions options, TextWriter output)
 {
     private const string App = "my-app";
     private const string Key = "ttn-account-v2.a-key-for-the-kill-test-that-must-never-show";
+    private const string Target = "target-app";
     private const int MostRuns = 8;
 
     private readonly Random random = new(options.Seed);
+    private readonly Lock gate = new();
     private readonly Random chance = new(options.Seed + 1);
     private readonly List<string> problems = [];
     private readonly List<string> secrets = [];
@@ -63,7 +84,13 @@ public sealed class KillTest(KillTestOptions options, TextWriter output)
         var migrations = 0;
         while (kills < options.Kills && problems.Count == 0)
         {
-            await MigrateAsync(withSession: migrations % 2 == 0, Math.Min(options.KillsPerMigration, options.Kills - kills), cancellation);
+            var killsHere = Math.Min(options.KillsPerMigration, options.Kills - kills);
+            var isStraight = options.Way == KillTestWay.Straight || (options.Way == KillTestWay.Both && migrations % 2 == 1);
+            var withSession = (options.Way == KillTestWay.Both ? migrations / 2 : migrations) % 2 == 0;
+            if (isStraight)
+                await GoStraightAsync(withSession, killsHere, cancellation);
+            else
+                await MigrateAsync(withSession, killsHere, cancellation);
             migrations++;
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{migrations} migrations, {kills} kills, {runs} runs, {failedCalls} failed calls, {problems.Count} problems"));
         }
@@ -73,28 +100,9 @@ public sealed class KillTest(KillTestOptions options, TextWriter output)
     private async Task MigrateAsync(bool withSession, int killsHere, CancellationToken cancellation)
     {
         var folder = Directory.CreateTempSubdirectory("ttn-lw-migrate-kill-");
-        await using var cluster = await TtnV2Cluster.StartAsync();
-        cluster.AddApplication(App, Key);
-        for (var i = 1; i <= options.Devices; i++)
-        {
-            var id = string.Create(CultureInfo.InvariantCulture, $"meter-{i:D4}");
-            cluster.Add((i % 3) switch { 0 => SampleDevices.Otaa(App, id), 1 => SampleDevices.Joined(App, id, (uint)i, (uint)i / 2), _ => SampleDevices.Abp(App, id, (uint)i + 7) });
-        }
+        await using var cluster = await StartSourceAsync();
         var before = cluster.Devices(App);
-        secrets.Clear();
-        secrets.Add(Key);
-        secrets.AddRange(before.SelectMany(d => Keys(d.LorawanDevice)));
-        cluster.Faults.ByChance = ByChance;
-        var tool = new ToolRun(folder.FullName, new Dictionary<string, string>
-        {
-            ["TTNV2_APP_ID"] = App,
-            ["TTNV2_APP_ACCESS_KEY"] = Key,
-            ["FREQUENCY_PLAN_ID"] = "EU_863_870_TTN",
-            ["TTNV2_DISCOVERY_SERVER_ADDRESS"] = cluster.DiscoveryAddress,
-            ["TTNV2_DISCOVERY_SERVER_INSECURE"] = "true",
-            ["TTNV2_REQUESTS_PER_SECOND"] = "0",
-            ["TTNV2_WITH_SESSION"] = withSession ? "true" : "false",
-        });
+        var tool = new ToolRun(folder.FullName, Variables(cluster, withSession));
 
         var phases = withSession ? 2 : 3;
         var exported = await UntilDoneAsync(tool, ["ttnv2", "application", App, "--rejects", "rejects.json"], "devices.json", killsHere / phases, cancellation);
@@ -110,14 +118,112 @@ public sealed class KillTest(KillTestOptions options, TextWriter output)
         CheckLines(before, again);
         await UntilDoneAsync(tool, ["rollback", "--verbose"], "rollback.txt", killsHere - (killsHere / phases * (phases - 1)), cancellation);
         CheckSource("after the rollback", before, cluster.Devices(App), d => d);
+        Tidy(folder);
+    }
+
+    private async Task GoStraightAsync(bool withSession, int killsHere, CancellationToken cancellation)
+    {
+        var folder = Directory.CreateTempSubdirectory("ttn-lw-migrate-kill-");
+        await using var cluster = await StartSourceAsync();
+        await using var target = await TtsCluster.StartAsync();
+        var key = target.AddApplication(Target);
+        target.Faults.ByChance = ByChance;
+        secrets.Add(key);
+        var before = cluster.Devices(App);
+        var tool = new ToolRun(folder.FullName, new Dictionary<string, string>(Variables(cluster, withSession)) { ["TTS_APP_API_KEY"] = key });
+        string[] command = ["ttnv2", "application", App, "--import-to", Target, "--import-default-grpc-address", target.Address, "--import-insecure", "--rejects", "rejects.json"];
+
+        void NoneOnNone()
+        {
+            foreach (var device in before)
+            {
+                if (!IsAlive(cluster.Device(App, device.DevId)) && !IsComplete(device, target.Device(Target, device.DevId)))
+                    problems.Add($"after a kill: {device.DevId} is neither alive at the source nor complete at the target");
+            }
+        }
+
+        var exported = await UntilDoneAsync(tool, command, "devices.json", killsHere - (killsHere / 3), cancellation, NoneOnNone);
+        CheckLines(before, exported);
+        CheckSource("after going straight through", before, cluster.Devices(App), d => Retired(d, withSession || !IsSet(d.LorawanDevice.AppKey)));
+        CheckTarget(before, target);
+        var again = await UntilDoneAsync(tool, command, "again.json", 0, cancellation);
+        CheckLines(before, again);
+        CheckTarget(before, target);
+        await UntilDoneAsync(tool, ["rollback", "--verbose", "--default-grpc-address", target.Address, "--insecure"], "rollback.txt", killsHere / 3, cancellation);
+        CheckSource("after the rollback", before, cluster.Devices(App), d => d);
+        problems.AddRange(target.DeviceIds(Target).Select(id => $"after the rollback: {id} is still at the target"));
+        Tidy(folder);
+    }
+
+    private void Tidy(DirectoryInfo folder)
+    {
         if (problems.Count == 0)
             folder.Delete(recursive: true);
         else
             output.WriteLine("kept for a look: " + folder.FullName);
     }
 
+    private async Task<TtnV2Cluster> StartSourceAsync()
+    {
+        var cluster = await TtnV2Cluster.StartAsync();
+        cluster.AddApplication(App, Key);
+        for (var i = 1; i <= options.Devices; i++)
+        {
+            var id = string.Create(CultureInfo.InvariantCulture, $"meter-{i:D4}");
+            cluster.Add((i % 3) switch { 0 => SampleDevices.Otaa(App, id), 1 => SampleDevices.Joined(App, id, (uint)i, (uint)i / 2), _ => SampleDevices.Abp(App, id, (uint)i + 7) });
+        }
+        secrets.Clear();
+        secrets.Add(Key);
+        secrets.AddRange(cluster.Devices(App).SelectMany(d => Keys(d.LorawanDevice)));
+        cluster.Faults.ByChance = ByChance;
+        return cluster;
+    }
+
+    private static Dictionary<string, string> Variables(TtnV2Cluster cluster, bool withSession) => new()
+    {
+        ["TTNV2_APP_ID"] = App,
+        ["TTNV2_APP_ACCESS_KEY"] = Key,
+        ["FREQUENCY_PLAN_ID"] = "EU_863_870_TTN",
+        ["TTNV2_DISCOVERY_SERVER_ADDRESS"] = cluster.DiscoveryAddress,
+        ["TTNV2_DISCOVERY_SERVER_INSECURE"] = "true",
+        ["TTNV2_REQUESTS_PER_SECOND"] = "0",
+        ["TTNV2_WITH_SESSION"] = withSession ? "true" : "false",
+    };
+
+    private static bool IsAlive(Device? device) =>
+        device?.LorawanDevice is { } lorawan && (IsSet(lorawan.AppKey) || (IsSet(lorawan.DevAddr) && IsSet(lorawan.NwkSKey) && IsSet(lorawan.AppSKey)));
+
+    private static bool IsComplete(Device source, TtsDevice found) =>
+        found.Servers == (IsSet(source.LorawanDevice.AppKey) ? TtsServers.All : TtsServers.All & ~TtsServers.Join);
+
+    private void CheckTarget(IReadOnlyList<Device> before, TtsCluster target)
+    {
+        foreach (var device in before)
+        {
+            var found = target.Device(Target, device.DevId);
+            var lorawan = device.LorawanDevice;
+            if (!IsComplete(device, found))
+            {
+                problems.Add($"{device.DevId} is only on these servers of the target: {found.Servers}");
+                continue;
+            }
+            if (IsSet(lorawan.AppKey) && found.Join!.RootKeys.AppKey.Key != lorawan.AppKey)
+                problems.Add($"{device.DevId} has another AppKey at the target");
+            if (found.Network!.Session is { DevAddr.IsEmpty: false } session)
+            {
+                if (session.DevAddr != lorawan.DevAddr || session.Keys.FNwkSIntKey.Key != lorawan.NwkSKey || found.Application!.Session.Keys.AppSKey.Key != lorawan.AppSKey)
+                    problems.Add($"{device.DevId} has another session at the target");
+            }
+            else if (!IsSet(lorawan.AppKey))
+            {
+                problems.Add($"{device.DevId} has no session at the target");
+            }
+        }
+        problems.AddRange(target.DeviceIds(Target).Except(before.Select(d => d.DevId)).Select(id => $"{id} is at the target and was never at the source"));
+    }
+
     /// <summary>Kills the command a number of times, then runs it until it says that it is done; gives the lines of the last run.</summary>
-    private async Task<ToolResult> UntilDoneAsync(ToolRun tool, string[] command, string file, int killsHere, CancellationToken cancellation)
+    private async Task<ToolResult> UntilDoneAsync(ToolRun tool, string[] command, string file, int killsHere, CancellationToken cancellation, Action? afterKill = null)
     {
         ToolResult? last = null;
         while (killsHere > 0)
@@ -136,6 +242,7 @@ public sealed class KillTest(KillTestOptions options, TextWriter output)
             {
                 killsHere--;
                 kills++;
+                afterKill?.Invoke();
             }
         }
         for (var run = 0; run < MostRuns; run++)
@@ -161,19 +268,22 @@ public sealed class KillTest(KillTestOptions options, TextWriter output)
 
     private Fault? ByChance(string method)
     {
-        if (chance.NextDouble() >= options.Failures)
-            return null;
-        failedCalls++;
-        var apply = chance.Next(2) == 0;
-        // A refusal for the rate makes the program pause, a cut connection fails every call on it: few of them, or waiting is all there is.
-        return chance.Next(60) switch
+        lock (gate)
         {
-            0 => new Fault.Fail(GrpcCode.ResourceExhausted, "Rate limit for client \"x\" reached"),
-            1 => new Fault.Fail(GrpcCode.Internal, "Broker did not return device: Internal error: [ResourceExhausted] Rate limit for client \"x\" reached", apply),
-            < 30 => new Fault.Fail(GrpcCode.Unavailable, "unavailable: broker is restarting", apply),
-            < 58 => new Fault.Fail(GrpcCode.DeadlineExceeded, "context deadline exceeded", apply),
-            _ => new Fault.DropConnection(apply),
-        };
+            if (chance.NextDouble() >= options.Failures)
+                return null;
+            failedCalls++;
+            var apply = chance.Next(2) == 0;
+            // A refusal for the rate makes the program pause, a cut connection fails every call on it: few of them, or waiting is all there is.
+            return chance.Next(60) switch
+            {
+                0 => new Fault.Fail(GrpcCode.ResourceExhausted, "Rate limit for client \"x\" reached"),
+                1 => new Fault.Fail(GrpcCode.Internal, "Broker did not return device: Internal error: [ResourceExhausted] Rate limit for client \"x\" reached", apply),
+                < 30 => new Fault.Fail(GrpcCode.Unavailable, "unavailable: broker is restarting", apply),
+                < 58 => new Fault.Fail(GrpcCode.DeadlineExceeded, "context deadline exceeded", apply),
+                _ => new Fault.DropConnection(apply),
+            };
+        }
     }
 
     private void CheckLines(IReadOnlyList<Device> before, ToolResult result)
