@@ -68,6 +68,9 @@ public sealed record ChangeOutcome(ChangeResult Result)
     /// <summary>True when nothing was changed because the keys at the source are neither the expected ones nor those the change leaves.</summary>
     public bool ChangedAtSource { get; init; }
 
+    /// <summary>With <see cref="ChangedAtSource"/>: the exported root keys are still there, the device has joined again and can go on doing so.</summary>
+    public bool JoinedAgain { get; init; }
+
     /// <summary>True when every other device would fail alike, so that the run should stop.</summary>
     public bool SourceFailed { get; init; }
 }

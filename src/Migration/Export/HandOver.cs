@@ -286,6 +286,8 @@ internal sealed class HandOver(
                 changes.Add(JournalChange.TakenBack(Untouched(name), outcome.Failure?.Message));
             else if (outcome.Result == ChangeResult.Unchanged && device.RetireAgain)
                 changes.Add(JournalChange.TakenBack(device.Entry!, outcome.Failure?.Message));
+            else if (outcome.JoinedAgain)
+                changes.Add(JournalChange.TakenBack(Untouched(name), "it has joined again at the source: it is to be exported anew"));
             else if (outcome.ChangedAtSource)
                 changes.Add(JournalChange.Retired(name, "the exported keys were no longer there"));
         }
@@ -300,11 +302,12 @@ internal sealed class HandOver(
         }
         foreach (var (device, outcome) in settled)
         {
-            if (outcome.ChangedAtSource && device.Entry is not null)
+            var isOver = outcome is { ChangedAtSource: true, JoinedAgain: false } && device.Entry is not null;
+            if (isOver)
                 tally.Note(device.Reference.Id, OtherKeys);
             if (outcome.Note is { } note)
                 tally.Note(device.Reference.Id, note);
-            if (outcome.Result == ChangeResult.Done || (outcome.ChangedAtSource && device.Entry is not null))
+            if (outcome.Result == ChangeResult.Done || isOver)
             {
                 tally.Retired++;
                 progress?.Report(new ExportEvent.Retired(device.Reference));
@@ -319,12 +322,7 @@ internal sealed class HandOver(
     }
 
     /// <summary>The entry of a device that was new to this run, as it was before its retirement was announced.</summary>
-    private JournalEntry Untouched(JournalDeviceId name) => new()
-    {
-        Device = name,
-        Line = ReadOnlyMemory<byte>.Empty,
-        TargetSide = target is null ? TargetSide.Unknown : TargetSide.Imported,
-    };
+    private static JournalEntry Untouched(JournalDeviceId name) => new() { Device = name, Line = ReadOnlyMemory<byte>.Empty };
 
     private Failure NotRetired(string id, ChangeOutcome outcome) =>
         Failure.Named("export", "retire", $"{(target is null ? $"line of device `{id}` is written" : $"device `{id}` is on The Things Stack")}, "

@@ -73,7 +73,8 @@ public sealed class JournalChange
     /// <param name="before">The entry as it was before.</param>
     /// <param name="detail">Anything worth knowing, without keys.</param>
     public static JournalChange TakenBack(JournalEntry before, string? detail = null) =>
-        new(before.Device, before.State, detail, entry =>
+        // The state of the source alone: a step of the state Imported names the application it was imported to.
+        new(before.Device, (before with { TargetSide = TargetSide.Unknown }).State, detail, entry =>
             entry.SourceSide is SourceSide.RetireIntended or SourceSide.RestoreIntended
                 ? entry with { SourceSide = before.SourceSide, Way = before.Way, Replacement = before.Replacement }
                 : entry);

@@ -68,6 +68,10 @@ internal static class TtnV2Retirement
         return lives.All(f => Same(f.Get(now), f.Get(exported))) ? RecordMatch.Original : RecordMatch.Other;
     }
 
+    /// <summary>Whether the device can still join with the exported AppKey.</summary>
+    public static bool HasRootKeyOf(LoRaWanDevice? now, LoRaWanDevice exported) =>
+        now is not null && IsSet(exported.AppKey) && Same(now.AppKey, exported.AppKey) && Same(now.DevEui, exported.DevEui) && Same(now.AppEui, exported.AppEui);
+
     /// <summary>Gives the record to store for a retirement: as it is now, with the keys that the plan changes.</summary>
     public static V2Device Retire(V2Device now, LoRaWanDevice exported, LoRaWanDevice replacement)
     {

@@ -113,6 +113,7 @@ public sealed partial class TtnV2Source : IDeviceSource
         var exported = LoRaWan(expected);
         var replacement = plan.Way == RetireWay.Delete ? null : Replacement(expected, plan)!.LorawanDevice;
         var match = RecordMatch.Original;
+        var joinedAgain = false;
         var sent = false;
         try
         {
@@ -121,6 +122,7 @@ public sealed partial class TtnV2Source : IDeviceSource
                 fresh =>
                 {
                     match = TtnV2Retirement.Compare(fresh.Value?.LorawanDevice, exported, replacement);
+                    joinedAgain = TtnV2Retirement.HasRootKeyOf(fresh.Value?.LorawanDevice, exported);
                     if (match is not (RecordMatch.Original or RecordMatch.Mixed))
                         return null;
                     sent = true;
@@ -139,7 +141,7 @@ public sealed partial class TtnV2Source : IDeviceSource
         }
         return match switch
         {
-            RecordMatch.Other => new ChangeOutcome(ChangeResult.Unchanged) { Failure = ChangedAtSource, ChangedAtSource = true },
+            RecordMatch.Other => new ChangeOutcome(ChangeResult.Unchanged) { Failure = ChangedAtSource, ChangedAtSource = true, JoinedAgain = joinedAgain },
             RecordMatch.Replaced => new ChangeOutcome(ChangeResult.Done),
             _ => new ChangeOutcome(ChangeResult.Accepted),
         };

@@ -164,7 +164,8 @@ public sealed partial class TtsSource : IDeviceSource
                 switch (Compare(now, exported, plan))
                 {
                     case RecordMatch.Other:
-                        return new ChangeOutcome(ChangeResult.Unchanged) { Failure = ChangedAtSource, ChangedAtSource = true };
+                        var joinedAgain = exported.Joins && TtsRetirement.CompareKeys(now, exported, sessionMatters: false) != RecordMatch.Other;
+                        return new ChangeOutcome(ChangeResult.Unchanged) { Failure = ChangedAtSource, ChangedAtSource = true, JoinedAgain = joinedAgain };
                     case RecordMatch.Replaced:
                         return new ChangeOutcome(ChangeResult.Done);
                     case RecordMatch.Mixed when plan.Way != RetireWay.Delete:
