@@ -1,4 +1,5 @@
 using Cli.CommandLine;
+using Cli.Imports;
 using Cli.Input;
 using Cli.Journals;
 using Cli.Networks;
@@ -89,6 +90,7 @@ internal static class ExportCommand
         {
             if (summary.Stopped is { } stopped)
                 FailurePrinter.Write(error, stopped);
+            ImportCommand.WriteFormer(error, straight?.Former);
             SummaryPrinter.Write(error, summary, source.Name, journal?.File, NextCommand.For(summary, invocation, fromStandardInput, journal?.File));
         });
         if (!isStraight)

@@ -24,14 +24,18 @@ internal sealed class StraightThrough : IAsyncDisposable
 
     private readonly ClusterClient cluster;
 
-    private StraightThrough(ClusterClient cluster, Importer importer)
+    private StraightThrough(ClusterClient cluster, FormerDevicesFile? former, Importer importer)
     {
         this.cluster = cluster;
+        Former = former;
         Importer = importer;
     }
 
     /// <summary>Brings devices to the target.</summary>
     public Importer Importer { get; }
+
+    /// <summary>Keeps devices of the target that are replaced; null when none is.</summary>
+    public FormerDevicesFile? Former { get; }
 
     /// <summary>Makes the flags.</summary>
     public static IReadOnlyList<Flag> Flags() =>
@@ -66,11 +70,17 @@ internal sealed class StraightThrough : IAsyncDisposable
         if (source.TheThingsStackAddresses(sourceFlags).FirstOrDefault(address => IsOf(address, target.Addresses)) is { } shared)
             throw new FailureException(OneCluster(shared));
         var client = new ClusterClient(target);
-        return new StraightThrough(client, new Importer(client, options, FrequencyPlanFlags.Open(flags, environment), concurrency, environment.Clock));
+        var former = options is { OnConflict: ConflictWay.Replace, DryRun: false } ? new FormerDevicesFile(ImportCommand.FormerPath(environment, options.Application)) : null;
+        return new StraightThrough(client, former, new Importer(client, options, FrequencyPlanFlags.Open(flags, environment), concurrency, environment.Clock) { Former = former });
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => cluster.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await cluster.DisposeAsync();
+        if (Former is not null)
+            await Former.DisposeAsync();
+    }
 
     /// <summary>The command that looks whether the devices have arrived.</summary>
     public static string Verify(Invocation invocation, string journal)

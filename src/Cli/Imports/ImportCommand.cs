@@ -107,8 +107,15 @@ internal static class ImportCommand
         DeviceJournal Open(string file) => DeviceJournal.Open(new JournalOptions(file, null, BuildInformation.Version, environment.Clock));
     }
 
+    /// <summary>Says where the replaced devices are, if there were any.</summary>
+    public static void WriteFormer(TextWriter error, FormerDevicesFile? former)
+    {
+        if (former is { IsUsed: true })
+            error.Write($"The devices that were replaced, with their keys; delete the file when all is well:\n  {FailurePrinter.OneLine(former.Path)}\n");
+    }
+
     /// <summary>Where devices of the target are kept that are replaced.</summary>
-    private static string FormerPath(CliEnvironment environment, string application) => Path.Combine(
+    public static string FormerPath(CliEnvironment environment, string application) => Path.Combine(
         JournalFiles.Folder(environment), $"replaced_{string.Concat(application.Select(static c => char.IsAsciiLetterOrDigit(c) ? c : '-'))}.json");
 
     private static void Write(
@@ -142,8 +149,7 @@ internal static class ImportCommand
             error.Write(string.Create(CultureInfo.InvariantCulture, $"Devices under way at the end: {concurrency.Limit}\n"));
         if (journal is not null)
             error.Write($"Recorded in the journal:\n  {FailurePrinter.OneLine(journal)}\n");
-        if (former is { IsUsed: true })
-            error.Write($"The devices that were replaced, with their keys; delete the file when all is well:\n  {FailurePrinter.OneLine(former.Path)}\n");
+        WriteFormer(error, former);
         var input = invocation.Arguments is [] or ["-"] ? " < devices.json" : "";
         var again = NextCommand.Again(invocation) + input;
         error.Write("Next:\n");

@@ -107,7 +107,7 @@ internal sealed class HandOver(
                     await RecordAsync([JournalChange.Rejected(Name(device), Tally.CodeOf(failure), Tally.Innermost(failure).Message)]);
                     return new Passage { Import = imported };
                 }
-                var arrived = imported.SkippedFor == ImportedBefore ? [] : new[] { JournalChange.Imported(Name(device), target.Application) };
+                var arrived = imported.SkippedFor == ImportedBefore ? [] : new[] { JournalChange.Imported(Name(device), target.Target) };
                 await RecordAsync([.. arrived, .. intended]);
             }
             if (plan is null)
@@ -178,10 +178,11 @@ internal sealed class HandOver(
     {
         try
         {
-            if (ImportedTo(device) is { } application)
+            if (ImportedTo(device) is { } before)
             {
-                if (application != importer.Application)
-                    return new ImportedDevice(device.Reference.Id, 0, ImportResult.Failed, []) { Failure = Elsewhere(application) };
+                // Early versions noted the application only.
+                if (before != importer.Target && before != importer.Application)
+                    return new ImportedDevice(device.Reference.Id, 0, ImportResult.Failed, []) { Failure = Elsewhere(before) };
                 if (device.Entry is not null)
                     return new ImportedDevice(device.Reference.Id, 0, ImportResult.Skipped, []) { SkippedFor = ImportedBefore };
             }
@@ -204,10 +205,10 @@ internal sealed class HandOver(
         }
     }
 
-    /// <summary>The application that an earlier run has brought the device to; null when none has.</summary>
+    /// <summary>Where an earlier run has brought the device to; null when none has.</summary>
     private string? ImportedTo(Candidate device) =>
         (device.Entry ?? device.Earlier) is { TargetSide: not TargetSide.Unknown }
-            ? ImportTarget.ApplicationOf(known?.History(Name(device)).LastOrDefault(static step => step.State == DeviceState.Imported)?.Detail)
+            ? known?.History(Name(device)).LastOrDefault(static step => step.State == DeviceState.Imported)?.Detail
             : null;
 
     private async Task FinishNextAsync()
@@ -337,10 +338,10 @@ internal sealed class HandOver(
     /// <summary>Name in the journal; without one nothing is recorded under it.</summary>
     private JournalDeviceId Name(Candidate device) => new(scope?.Source ?? "", device.Reference.Application, device.Reference.Id);
 
-    private static Failure Elsewhere(string application) => Failure.Named("import", "imported_elsewhere", $"an earlier run has imported it into application `{application}`") with
+    private static Failure Elsewhere(string target) => Failure.Named("import", "imported_elsewhere", $"an earlier run has imported it into {target}") with
     {
-        Attributes = new Dictionary<string, string> { ["application_id"] = application },
-        Advice = $"nothing was changed; name that application, or roll the device back first (`ttn-lw-migrate rollback` with the target's address removes it there)",
+        Attributes = new Dictionary<string, string> { ["target"] = target },
+        Advice = "nothing was changed; name that application and that address, or take the device back first (`ttn-lw-migrate rollback` with the address)",
     };
 
     /// <summary>How far a device came after its line.</summary>

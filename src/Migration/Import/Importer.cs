@@ -120,6 +120,9 @@ public sealed class Importer(
     /// <summary>Application that gets the devices.</summary>
     public string Application => options.Application;
 
+    /// <summary>That application and its cluster, as the journal notes it.</summary>
+    public string Target => ImportTarget.Describe(options.Application, cluster.Identity.Address);
+
     /// <summary>The most devices that can be under way at a time.</summary>
     public int MostUnderWay => concurrency.Most;
 
@@ -203,7 +206,7 @@ public sealed class Importer(
     {
         var id = device.Ids?.DeviceId ?? "";
         var records = Journal ?? record;
-        var target = ImportTarget.Describe(options.Application, cluster.Identity.Address);
+        var target = Target;
         var name = records?.NameOf(device);
         if (name is { } known && WasImported(records!.Journal!.Reader, known, target))
             return new ImportedDevice(id, line, ImportResult.Skipped, []) { SkippedFor = "imported_before" };

@@ -8,7 +8,7 @@ public sealed class KillTests(ITestOutputHelper log)
 {
     [Theory]
     [InlineData(KillTestWay.File, 30, 15, 200)]
-    [InlineData(KillTestWay.Straight, 12, 6, 90)]
+    [InlineData(KillTestWay.Straight, 6, 3, 60)]
     public async Task Killed_at_random_instants_while_calls_fail_no_key_is_lost_and_everything_can_be_undone(KillTestWay way, int kills, int perMigration, int devices)
     {
         await using var text = new StringWriter();
