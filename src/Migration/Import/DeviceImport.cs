@@ -141,11 +141,13 @@ internal sealed class DeviceImport(
         }
         catch (RegistryException e)
         {
-            // What was refused is not ours to take back.
-            if (e.MayHaveActed)
-                begun.Add(server);
+            // Remains are not ours to take back, not even when an attempt before this one got no answer: they would have refused it too.
             if (await look.FindRemainsAsync(server, name, part.Device.Ids, e) is not { } found)
+            {
+                if (e.MayHaveActed)
+                    begun.Add(server);
                 throw;
+            }
             if (!options.PruneLeftovers || found.Remains is not { } remains)
                 throw new FailureException(found.Failure!, e);
             await PruneAsync(remains);

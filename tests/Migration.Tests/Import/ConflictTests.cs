@@ -245,6 +245,19 @@ public sealed class ConflictTests
         Assert.Equal(prune ? TtsServers.None : server, cluster.Device(App, "old-id").Servers);
     }
 
+    [Fact]
+    public async Task Remains_stay_also_when_an_attempt_got_no_answer_before_they_were_found()
+    {
+        await using var cluster = await TtsCluster.StartAsync();
+        var key = cluster.AddApplication(App);
+        cluster.Put(App, "dev-1", On(TtsServers.Network, Remains(Otaa(7, id: "dev-1"))));
+        cluster.Faults.Add("NsEndDeviceRegistry/Set", new Fault.Fail(GrpcCode.Unavailable, "gone"), item: "dev-1", to: 1);
+
+        var run = await cluster.ImportAsync(key, Otaa(1));
+
+        Check(cluster, run, null, TtsServers.Network, prune: false, TtsServers.Network);
+    }
+
     private static void Check(TtsCluster cluster, ImportOutcome run, ImportOutcome? foretold, TtsServers server, bool prune, TtsServers expected)
     {
         foreach (var outcome in new[] { run, foretold }.OfType<ImportOutcome>())

@@ -102,6 +102,9 @@ public sealed class WireRow
     /// <summary>The answer; null when the call failed.</summary>
     public IMessage? Response { get; }
 
+    /// <summary>The answer as it was recorded in JSON; null when the call failed.</summary>
+    public JsonElement? ResponseJson => json.TryGetProperty("response_json", out var response) && response.ValueKind == JsonValueKind.Object ? response : null;
+
     public ErrorDetails? Details { get; }
 
     /// <summary>Namespace and name of the error; empty for none.</summary>

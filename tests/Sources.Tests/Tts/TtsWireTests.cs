@@ -1,9 +1,9 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Google.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
 using Migration;
+using Sandbox.Tests.TheThingsStack;
 using Sandbox.TheThingsStack;
 using Sources.Tts;
 using Testing;
@@ -100,7 +100,7 @@ public sealed class TtsWireTests(ITestOutputHelper output)
                 if (!records.TryGetValue(call.Device, out var of))
                     records[call.Device] = of = [];
                 if (call.Response is { } response && !of.ContainsKey(server))
-                    of[server] = response.DeepClone();
+                    of[server] = response;
             }
         }
         foreach (var (id, of) in records)
@@ -214,35 +214,24 @@ public sealed class TtsWireTests(ITestOutputHelper output)
     };
 
     /// <summary>One recorded call.</summary>
-    private sealed class Call
+    private sealed class Call(GoldenRow golden)
     {
-        public Call(GoldenRow row)
-        {
-            var method = row.Text("method")!;
-            Method = method[(method.LastIndexOf('.') + 1)..];
-            Request = Convert.FromBase64String(row.Text("request")!);
-            Response = row.Json.TryGetProperty("response_json", out var response) ? JsonNode.Parse(response.GetRawText())!.AsObject() : null;
-            Error = row.Json.TryGetProperty("details_json", out var details) ? Find(details, "name") : null;
-            var json = JsonNode.Parse(row.Json.GetProperty("request_json").GetRawText())!;
-            var ids = json["end_device_ids"] ?? json["end_device"]?["ids"] ?? json;
-            Application = ids["application_ids"]!["application_id"]!.GetValue<string>();
-            Device = ids["device_id"]?.GetValue<string>() ?? "";
-            Listed = Method == "EndDeviceRegistry/List" && Response?["end_devices"] is JsonArray devices ? [.. devices.Select(d => d!["ids"]!["device_id"]!.GetValue<string>())] : [];
-        }
+        private readonly WireRow row = new(golden);
 
-        public string Method { get; }
+        public string Method => row.Method;
 
-        public byte[] Request { get; }
+        public byte[] Request => row.RequestBytes;
 
-        public JsonObject? Response { get; }
+        /// <summary>The answer as JSON, new each time; null for none.</summary>
+        public JsonObject? Response => row.ResponseJson is { } json ? JsonNode.Parse(json.GetRawText())!.AsObject() : null;
 
-        public string? Error { get; }
+        public string? Error => row.Details?.Name;
 
-        public string Application { get; }
+        public string Application => row.ApplicationId ?? "";
 
-        public string Device { get; }
+        public string Device => row.Ids?.DeviceId ?? "";
 
-        public IReadOnlyList<string> Listed { get; }
+        public IEnumerable<string> Listed => Method == "EndDeviceRegistry/List" && row.Response is EndDevices devices ? devices.EndDevices_.Select(device => device.Ids.DeviceId) : [];
 
         public string? Server => Method.Split('/')[0] switch
         {
@@ -253,14 +242,6 @@ public sealed class TtsWireTests(ITestOutputHelper output)
             _ => null,
         };
 
-        private static string? Find(JsonElement details, string name) => details.ValueKind switch
-        {
-            JsonValueKind.Object when details.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String => value.GetString(),
-            JsonValueKind.Object => details.EnumerateObject().Select(m => Find(m.Value, name)).FirstOrDefault(v => v is not null),
-            JsonValueKind.Array => details.EnumerateArray().Select(e => Find(e, name)).FirstOrDefault(v => v is not null),
-            _ => null,
-        };
-
-        public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Method} {Device}");
+        public override string ToString() => $"{Method} {Device}";
     }
 }
