@@ -86,6 +86,11 @@ public static class SandboxCommands
                     return 1;
             }
         }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            await error.WriteLineAsync("Stopped.");
+            return 1;
+        }
         finally
         {
             Console.CancelKeyPress -= onCancel;
