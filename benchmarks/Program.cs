@@ -22,5 +22,8 @@ if (args.FirstOrDefault() == "tts-server")
 // First argument "tts-export": export from The Things Stack 20 ms away, beside a bare client.
 if (args.FirstOrDefault() == "tts-export")
     return await Benchmarks.TtsExportBenchmarks.RunAsync(args[1..]);
+// First argument "verify": verification of a file of devices, beside a bare client.
+if (args.FirstOrDefault() == "verify")
+    return await Benchmarks.VerifyBenchmarks.RunAsync(args[1..]);
 BenchmarkSwitcher.FromAssembly(Assembly.GetExecutingAssembly()).Run(args);
 return 0;

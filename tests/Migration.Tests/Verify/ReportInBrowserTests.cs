@@ -29,6 +29,27 @@ public sealed class ReportInBrowserTests(Browser browser, ITestOutputHelper outp
     }
 
     [Fact]
+    public async Task Three_hundred_devices_of_all_states_can_be_read_on_a_phone()
+    {
+        if (IsAbsent())
+            return;
+        var tally = SampleReport.EvenTally();
+        await using var shown = await browser.ShowAsync(SampleReport.Html(tally), 360, 740);
+
+        Assert.Equal(360, await shown.Page.EvaluateAsync<int>("document.documentElement.scrollWidth"));
+        foreach (var state in CutOver.States)
+        {
+            var rows = shown.Page.Locator($"#{CutOver.CodeOf(state)} tbody tr");
+            Assert.Equal(tally.Count(state), await rows.CountAsync());
+            if (CutOver.IsDone(state))
+                await shown.Page.ClickAsync($"#{CutOver.CodeOf(state)} summary");
+            var box = (await rows.First.BoundingBoxAsync())!;
+            Assert.InRange(box.X + box.Width, 1, 360);
+        }
+        await shown.KeepAsync("phone-300");
+    }
+
+    [Fact]
     public async Task It_asks_for_nothing_runs_nothing_and_hostile_names_stay_names()
     {
         if (IsAbsent())

@@ -45,6 +45,28 @@ internal static class SampleReport
         return tally;
     }
 
+    /// <summary>Three hundred devices, as many of each state as there can be.</summary>
+    public static VerifyTally EvenTally()
+    {
+        var tally = new VerifyTally();
+        for (var i = 0; i < 300; i++)
+        {
+            var state = CutOver.States[i % CutOver.States.Count];
+            var device = Device("water-meter-of-a-long-street-name", i, state);
+            tally.Add(state switch
+            {
+                CutOverState.LiveOnBoth => device with { Arrival = CutOverState.Joined, LiveAtSource = true },
+                CutOverState.Missing => device with { Missing = DeviceServers.JoinServer },
+                CutOverState.Differs => device with { Differences = [new FieldDifference(DeviceServers.NetworkServer, "mac_state.current_parameters.adr_ack_limit_exponent", "ADR_ACK_LIMIT_64", "not set")] },
+                CutOverState.NotChecked => device with { Failure = new Failure("the server did not answer") },
+                CutOverState.AliveAtSource => device with { Arrival = CutOverState.NeedsPowerCycle, SeenAtSource = Subject.At },
+                CutOverState.Joined => device with { JoinedAt = SampleDevices.Imported.AddMinutes(i) },
+                _ => device,
+            });
+        }
+        return tally;
+    }
+
     public static string Html(VerifyTally tally)
     {
         using var text = new StringWriter(CultureInfo.InvariantCulture);
