@@ -34,7 +34,7 @@ internal sealed class TtsBenchmark
     public async Task CompareAsync(double found, TtsBareClient bare)
     {
         var best = 0.0;
-        foreach (var inFlight in world.TwoCores ? new[] { 2, 4, 8, 12, 16, 24, 32, 64 } : [16, 32, 64, 128])
+        foreach (var inFlight in world.TwoCores ? new[] { 2, 4, 8, 12, 16, 24, 32, 64 } : [16, 32, 64, 128, 256])
         {
             await using var server = await TtsServerProcess.StartAsync(world);
             var rate = await bare.RunAsync(server.Address, server.Key, inFlight);
