@@ -223,7 +223,7 @@ public sealed class VerifyCommandTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task The_options_of_an_import_are_given_to_its_verification_and_its_summary_says_so()
+    public async Task With_the_options_of_its_import_an_ABP_device_does_not_differ()
     {
         var abp = Device(1);
         abp.SupportsJoin = false;
@@ -239,8 +239,7 @@ public sealed class VerifyCommandTests : IAsyncLifetime, IDisposable
         var same = await RunAsync([abp], "--rx1-delay", "5", "--resets-f-cnt");
         var other = await RunAsync([abp]);
 
-        Assert.Contains(" --rx1-delay 5", imported.Error, StringComparison.Ordinal);
-        Assert.Contains(" --resets-f-cnt=true", imported.Error, StringComparison.Ordinal);
+        Assert.True(imported.ExitCode == 0, imported.Error);
         Assert.StartsWith("waits_for_uplink ", same.Output.Split('\n')[1], StringComparison.Ordinal);
         Assert.Contains("mac_settings.rx1_delay on Network Server: sent RX_DELAY_1, found RX_DELAY_5", other.Output, StringComparison.Ordinal);
     }
