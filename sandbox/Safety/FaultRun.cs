@@ -195,7 +195,7 @@ public sealed class FaultRun(FaultRunOptions options, TextWriter output)
             case 1:
                 cluster.Faults.Add(Methods[3], new Fault.Fail(GrpcCode.FailedPrecondition, "the sandbox does not want it", Apply: true), id);
                 cluster.Faults.Add("NsEndDeviceRegistry/Delete", new Fault.Fail(GrpcCode.Unavailable, "gone"), id, to: 1);
-                return new Device(id, kind, line, "failed", "call_failed") { LeftOn = TtsServers.Application };
+                return new Device(id, kind, line, "failed", "call_failed");
             case 2:
                 cluster.Put(Read(Otaa("foreign-" + id, number), OtherApp));
                 cluster.Faults.Add(Methods[0], new Fault.Fail(GrpcCode.Unavailable, "gone"), id, to: 1);

@@ -1,3 +1,5 @@
+using Google.Protobuf.WellKnownTypes;
+using Rpc;
 using TheThingsStack.Api;
 using TheThingsStack.Errors;
 using TheThingsStack.Registries;
@@ -107,9 +109,10 @@ internal sealed class DeviceImport(
 
     private async Task CreateAsync(PreparedDevice device, List<Note> notes)
     {
+        Timestamp? since;
         try
         {
-            await cluster.Identity.CreateAsync(device.Identity.Device, CancellationToken.None);
+            since = (await cluster.Identity.CreateAsync(device.Identity.Device, CancellationToken.None)).CreatedAt;
         }
         catch (RegistryException e) when (e is { MayHaveActed: true, IsAlreadyExists: false })
         {
@@ -120,9 +123,9 @@ internal sealed class DeviceImport(
         try
         {
             if (device.Join is { } join)
-                await SetAsync(cluster.Join, "Join Server", join, begun, notes);
-            await SetAsync(cluster.Network, "Network Server", device.Network, begun, notes);
-            await SetAsync(cluster.Application, "Application Server", device.Application, begun, notes);
+                await SetAsync(cluster.Join, "Join Server", join, since, begun, notes);
+            await SetAsync(cluster.Network, "Network Server", device.Network, since, begun, notes);
+            await SetAsync(cluster.Application, "Application Server", device.Application, since, begun, notes);
         }
         catch (FailureException e)
         {
@@ -131,7 +134,7 @@ internal sealed class DeviceImport(
         }
     }
 
-    private async Task SetAsync(DeviceRegistry server, string name, ServerPart part, List<DeviceRegistry> begun, List<Note> notes)
+    private async Task SetAsync(DeviceRegistry server, string name, ServerPart part, Timestamp? since, List<DeviceRegistry> begun, List<Note> notes)
     {
         var start = clock.GetTimestamp();
         EndDevice stored;
@@ -144,7 +147,7 @@ internal sealed class DeviceImport(
             // Remains are not ours to take back, not even when an attempt before this one got no answer: they would have refused it too.
             if (await look.FindRemainsAsync(server, name, part.Device.Ids, e) is not { } found)
             {
-                if (e.MayHaveActed)
+                if (await MayBeOursAsync(server, part.Device.Ids, e, since))
                     begun.Add(server);
                 throw;
             }
@@ -169,6 +172,25 @@ internal sealed class DeviceImport(
             notes.Add(TargetLook.Pruned(name));
             begun.Add(server);
             await server.SetAsync(part.Device, part.Paths, CancellationToken.None);
+        }
+    }
+
+    /// <summary>
+    /// Whether the server holds what a failed call has made all the same: a record that is not older than that of the Identity Server. Where it
+    /// cannot be asked, the call itself tells whether it may have acted.
+    /// </summary>
+    private static async Task<bool> MayBeOursAsync(DeviceRegistry server, EndDeviceIdentifiers ids, RegistryException failure, Timestamp? since)
+    {
+        if (failure.Cause.Origin != RpcFailureOrigin.Server || failure.IsOverload || since is null)
+            return failure.MayHaveActed;
+        try
+        {
+            return await server.FindAsync(ids, [], CancellationToken.None) is { } found
+                && (found.CreatedAt is null || found.CreatedAt.ToDateTimeOffset() >= since.ToDateTimeOffset() - ClockSlack);
+        }
+        catch (RegistryException)
+        {
+            return failure.MayHaveActed;
         }
     }
 
