@@ -351,7 +351,11 @@ public sealed class StraightThroughTests : IAsyncLifetime, IDisposable
         var concurrency = AdaptiveConcurrency.Adaptive(TimeProvider.System);
         var client = new ClusterClient(new ClusterOptions
         {
-            Addresses = ClusterAddresses.At(HostPort.Parse(cluster.Address)), Key = parsed, Tls = null, Clock = TimeProvider.System, Concurrency = concurrency,
+            Addresses = ClusterAddresses.At(HostPort.Parse(cluster.Address)),
+            Key = parsed,
+            Tls = null,
+            Clock = TimeProvider.System,
+            Concurrency = concurrency,
         });
         var options = new ImportOptions { Application = application, DryRun = dryRun, NeedsToReadKeys = true };
         return (client, new Importer(client, options, EmbeddedFrequencyPlanStore.Instance, concurrency, TimeProvider.System));
