@@ -52,16 +52,12 @@ internal sealed record TargetFacts
     /// <exception cref="FailureException">A server cannot be used, the application is not there, or the key lacks a right: which.</exception>
     public static async Task<TargetFacts> AskAsync(ClusterClient cluster, string application, bool needsToReadKeys, CancellationToken cancellation)
     {
-        // The key first: without a good one ListRights answers with an empty list.
-        var auth = await cluster.Identity.GetAuthInfoAsync(cancellation);
-        var rights = await cluster.Identity.ListRightsAsync(application, cancellation);
-        bool Has(Right right) => rights.Contains(right) || rights.Contains(Right.ApplicationAll) || rights.Contains(Right.All) || auth.IsAdmin;
-        var missing = Needed.Concat(needsToReadKeys ? [Right.ApplicationDevicesReadKeys] : []).Where(right => !Has(right)).ToList();
-        if (missing.Count > 0)
-            throw new FailureException(rights.Count == 0 && !auth.IsAdmin ? NoRights(cluster, application) : Lacks(cluster, application, missing));
+        var rights = await ApplicationRights.AskAsync(cluster.Identity, application, cancellation);
+        if (rights.Missing("import", needsToReadKeys ? [.. Needed, Right.ApplicationDevicesReadKeys] : Needed) is { } missing)
+            throw new FailureException(missing);
 
         var registered = new Application();
-        if (Has(Right.ApplicationInfo))
+        if (rights.Has(Right.ApplicationInfo))
             registered = await cluster.Identity.GetApplicationAsync(application, ["network_server_address", "application_server_address", "join_server_address"], cancellation);
         var prefixes = await OrDefault(cluster.Network.GetDevAddrPrefixesAsync(cancellation), []);
         var joinEui = await OrDefault(cluster.Join.GetDefaultJoinEuiAsync(cancellation), Google.Protobuf.ByteString.Empty);
@@ -76,7 +72,7 @@ internal sealed record TargetFacts
             DevAddrPrefixes = prefixes,
             DefaultJoinEui = joinEui,
             FrequencyPlans = plans.Count > 0 ? plans.Select(plan => plan.Id).ToHashSet(StringComparer.Ordinal) : null,
-            MayReadKeys = Has(Right.ApplicationDevicesReadKeys),
+            MayReadKeys = rights.Has(Right.ApplicationDevicesReadKeys),
         };
     }
 
@@ -108,31 +104,4 @@ internal sealed record TargetFacts
 
     private static string Host(string registered, Rpc.HostPort called) =>
         registered.Length > 0 ? registered : called.Host.Contains(':', StringComparison.Ordinal) ? "" : called.Host;
-
-    private static Failure NoRights(ClusterClient cluster, string application) =>
-        Failure.Named("import", "no_application_rights", $"the API key has no rights on application `{application}` at {cluster.Identity.Address}") with
-        {
-            Attributes = new Dictionary<string, string> { ["application_id"] = application },
-            Advice = "there is no such application at this cluster, or the key belongs to another one: check the application ID, and make a key in the Console under that application, API keys",
-            NotAuthorised = true,
-        };
-
-    private static Failure Lacks(ClusterClient cluster, string application, IEnumerable<Right> missing)
-    {
-        var names = string.Join(", ", missing.Select(NameOf));
-        return Failure.Named("import", "missing_rights", $"the API key lacks rights on application `{application}` at {cluster.Identity.Address}: {names}") with
-        {
-            Attributes = new Dictionary<string, string> { ["application_id"] = application, ["missing"] = names },
-            Advice = "make an API key with these rights in the Console under the application, API keys",
-            NotAuthorised = true,
-        };
-    }
-
-    private static string NameOf(Right right) => right switch
-    {
-        Right.ApplicationDevicesRead => "RIGHT_APPLICATION_DEVICES_READ",
-        Right.ApplicationDevicesWrite => "RIGHT_APPLICATION_DEVICES_WRITE",
-        Right.ApplicationDevicesReadKeys => "RIGHT_APPLICATION_DEVICES_READ_KEYS",
-        _ => "RIGHT_APPLICATION_DEVICES_WRITE_KEYS",
-    };
 }

@@ -76,7 +76,7 @@ public sealed class TargetRemoval(ClusterClient cluster, string? application)
     {
         try
         {
-            return await ApplicationRights.MissingAsync(cluster.Identity, target, "rollback", Needed, CancellationToken.None);
+            return (await ApplicationRights.AskAsync(cluster.Identity, target, CancellationToken.None)).Missing("rollback", Needed);
         }
         catch (RegistryException e)
         {

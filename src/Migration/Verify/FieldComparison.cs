@@ -230,19 +230,23 @@ public static class FieldComparison
             "last_seen_at", "serial_number", "lora_alliance_profile_ids");
 
         /// <summary>Not the whole MAC state: its lists of recent frames are most of the answer.</summary>
-        public static readonly string[] Network = Of(MaskedCall.NetworkServerGet,
+        public static readonly string[] Network = Of(MaskedCall.NetworkServerGet, [
             "frequency_plan_id", "lorawan_phy_version", "lorawan_version", "mac_settings", "mac_state.current_parameters",
             "mac_state.desired_parameters", "mac_state.device_class", "mac_state.lorawan_version", "mac_state.ping_slot_periodicity",
             "mac_state.rejected_adr_data_rate_indexes", "mac_state.rejected_adr_tx_power_indexes", "mac_state.rejected_data_rate_ranges",
-            "mac_state.rejected_frequencies", "max_frequency", "min_frequency", "multicast", "session", "supports_class_b", "supports_class_c",
-            "supports_join", "version_ids");
+            "mac_state.rejected_frequencies", "max_frequency", "min_frequency", "multicast", "supports_class_b", "supports_class_c",
+            "supports_join", "version_ids", .. Session(MaskedCall.NetworkServerGet)]);
 
-        public static readonly string[] Application = Of(MaskedCall.ApplicationServerGet,
-            "formatters", "session", "skip_payload_crypto_override", "version_ids", "serial_number", "lora_alliance_profile_ids");
+        public static readonly string[] Application = Of(MaskedCall.ApplicationServerGet, [
+            "formatters", "skip_payload_crypto_override", "version_ids", "serial_number", "lora_alliance_profile_ids", .. Session(MaskedCall.ApplicationServerGet)]);
 
         public static readonly string[] Join = Of(MaskedCall.JoinServerGet,
             "last_dev_nonce", "last_join_nonce", "last_rj_count_0", "last_rj_count_1", "net_id", "provisioner_id", "provisioning_data",
             "resets_join_nonces", "root_keys", "used_dev_nonces");
+
+        /// <summary>Of a session the parts: as a whole it takes the right to read traffic, for its queued downlinks.</summary>
+        private static IEnumerable<string> Session(MaskedCall call) =>
+            AllowedPaths.For(call).Where(static path => path.Split('.') is ["session", not "queued_application_downlinks"]).Order(StringComparer.Ordinal);
 
         private static string[] Of(MaskedCall call, params string[] paths) =>
             Array.TrueForAll(paths, AllowedPaths.For(call).Contains) ? paths : throw new InvalidOperationException($"{call} does not take one of the paths.");

@@ -1,15 +1,19 @@
 using LoRaWan;
 using TheThingsStack.Api;
+using TheThingsStack.Errors;
 using TheThingsStack.Registries;
 
 namespace Migration.Verify;
 
 /// <summary>
 /// The devices of a cluster as verification looks at them. A seam: tests stand in for a cluster over a day of joins. Members never change
-/// anything, may be called concurrently, and fail with <see cref="TheThingsStack.Errors.FailureException"/>.
+/// anything, may be called concurrently, and fail with <see cref="FailureException"/>.
 /// </summary>
 public interface ITargetDevices
 {
+    /// <summary>Says which rights for the other calls the key lacks on an application; null when it has all.</summary>
+    Task<Failure?> MissingRightsAsync(string application, CancellationToken cancellation);
+
     /// <summary>Reads up to <see cref="DeviceRegistry.BatchSize"/> devices of one application from the Identity Server; those that are not there are missing in the answer.</summary>
     Task<IReadOnlyList<EndDevice>> IdentitiesAsync(string application, IReadOnlyList<string> deviceIds, CancellationToken cancellation);
 
@@ -40,12 +44,16 @@ public interface ITargetDevices
 /// <param name="concurrency">Calls under way.</param>
 public sealed class ClusterDevices(ClusterClient cluster, AdaptiveConcurrency concurrency) : ITargetDevices
 {
-    private static readonly string[] Session = ["session"];
+    private static readonly string[] Session = ["session.dev_addr", "session.keys.session_key_id", "session.last_f_cnt_up", "session.started_at"];
     private static readonly string[] LastSeen = ["activated_at", "last_seen_at"];
     private static readonly IReadOnlyList<string> IdentityPaths = FieldComparison.PathsOf(TheThingsStack.Import.DeviceServers.IdentityServer);
     private static readonly IReadOnlyList<string> NetworkPaths = FieldComparison.PathsOf(TheThingsStack.Import.DeviceServers.NetworkServer);
     private static readonly IReadOnlyList<string> ApplicationPaths = FieldComparison.PathsOf(TheThingsStack.Import.DeviceServers.ApplicationServer);
     private static readonly IReadOnlyList<string> JoinPaths = FieldComparison.PathsOf(TheThingsStack.Import.DeviceServers.JoinServer);
+
+    /// <inheritdoc/>
+    public async Task<Failure?> MissingRightsAsync(string application, CancellationToken cancellation) =>
+        (await ApplicationRights.AskAsync(cluster.Identity, application, cancellation)).Missing("verify", Right.ApplicationDevicesRead, Right.ApplicationDevicesReadKeys);
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<EndDevice>> IdentitiesAsync(string application, IReadOnlyList<string> deviceIds, CancellationToken cancellation) =>

@@ -153,11 +153,15 @@ public sealed class Verifier(ITargetDevices target, VerifyOptions options)
             || failure is RegistryException { Cause.Origin: Rpc.RpcFailureOrigin.Server, StatusCode: Rpc.StatusCode.Unauthenticated or Rpc.StatusCode.PermissionDenied };
     }
 
-    private static async IAsyncEnumerable<List<SentDevice>> Batches(IAsyncEnumerable<SentDevice> devices, [EnumeratorCancellation] CancellationToken cancellation)
+    private async IAsyncEnumerable<List<SentDevice>> Batches(IAsyncEnumerable<SentDevice> devices, [EnumeratorCancellation] CancellationToken cancellation)
     {
+        var applications = new HashSet<string>(StringComparer.Ordinal);
         var batch = new List<SentDevice>(DeviceRegistry.BatchSize);
         await foreach (var device in devices.WithCancellation(cancellation))
         {
+            // Once for each application, so that all that the key lacks is told at once and not by every device.
+            if (Application(device) is { Length: > 0 } application && applications.Add(application) && await target.MissingRightsAsync(application, cancellation) is { } missing)
+                throw new FailureException(missing);
             if (batch.Count > 0 && (batch.Count == DeviceRegistry.BatchSize || Application(batch[0]) != Application(device)))
             {
                 yield return batch;

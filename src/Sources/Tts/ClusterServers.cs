@@ -24,8 +24,8 @@ internal sealed class ClusterServers(ClusterClient client, IReadOnlySet<TtsServe
         return ([.. answer.Devices.Select(device => device.Ids.DeviceId)], answer.Total);
     }
 
-    public Task<Failure?> MissingRightsAsync(string application, IReadOnlyCollection<Right> needed, CancellationToken cancellation) =>
-        ApplicationRights.MissingAsync(client.Identity, application, "source/tts", needed, cancellation);
+    public async Task<Failure?> MissingRightsAsync(string application, IReadOnlyCollection<Right> needed, CancellationToken cancellation) =>
+        (await ApplicationRights.AskAsync(client.Identity, application, cancellation)).Missing("source/tts", needed);
 
     public async Task<TtsAnswer> GetAsync(TtsServer server, EndDeviceIdentifiers ids, IReadOnlyList<string> paths, CancellationToken cancellation)
     {

@@ -28,6 +28,8 @@ public sealed class FakeTarget(TimeProvider clock) : ITargetDevices
 
     public void SendsAt(string id, DateTimeOffset at) => events.Add((at, () => SampleDevices.Uplink(devices[id], at)));
 
+    public Task<Failure?> MissingRightsAsync(string application, CancellationToken cancellation) => Call<Failure?>("rights", application, () => null);
+
     public Task<IReadOnlyList<EndDevice>> IdentitiesAsync(string application, IReadOnlyList<string> deviceIds, CancellationToken cancellation) =>
         Call<IReadOnlyList<EndDevice>>("identities", application, () =>
         {
