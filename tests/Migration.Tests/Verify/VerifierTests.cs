@@ -282,6 +282,8 @@ public sealed class VerifierTests
     /// <summary>Has every device, joined.</summary>
     private sealed class EndlessTarget : ITargetDevices
     {
+        public Task<Failure?> MissingRightsAsync(string application, CancellationToken cancellation) => Task.FromResult<Failure?>(null);
+
         public Task<IReadOnlyList<EndDevice>> IdentitiesAsync(string application, IReadOnlyList<string> deviceIds, CancellationToken cancellation) =>
             Task.FromResult<IReadOnlyList<EndDevice>>([.. deviceIds.Select(id => Joined(id).Identity!)]);
 
