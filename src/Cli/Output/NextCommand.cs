@@ -33,7 +33,9 @@ internal static class NextCommand
             case NextStep.Continue:
                 return ["run the same command again; it goes on where this run ended and writes the complete file:", $"{Again(command, words, keepDryRun: true)}{input} > devices.json"];
             case NextStep.Import:
-                return ["ttn-lw-cli end-devices create --application-id YOUR-APPLICATION < devices.json"];
+                // A journal in the usual place is found without being named.
+                var named = invocation.Flags.TextOrNull(Journals.JournalFiles.Journal) is { } file ? $" --{Journals.JournalFiles.Journal} {Shell(file)}" : "";
+                return [$"{command.Root.Name} import devices.json --application-id YOUR-APPLICATION --default-grpc-address HOST:PORT{named}"];
             case NextStep.Verify:
                 return [Commands.StraightThrough.Verify(invocation, journal!)];
             default:
