@@ -39,7 +39,8 @@ public sealed record SentRecords(EndDevice Identity, EndDevice Network, EndDevic
             ? Plain(line)
             : new SentRecords(
                 prepared.Identity.Device, prepared.Network.Device, prepared.Application.Device, prepared.Join?.Device,
-                ZerosArrive: prepared.Network.Paths.Contains("mac_state.current_parameters", StringComparer.Ordinal)) { Servers = ServersOf(line) };
+                ZerosArrive: prepared.Network.Paths.Contains("mac_state.current_parameters", StringComparer.Ordinal))
+            { Servers = ServersOf(line) };
     }
 
     /// <summary>All of a line, for all servers.</summary>

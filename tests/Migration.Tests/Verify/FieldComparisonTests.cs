@@ -5,8 +5,8 @@ using Migration.Import;
 using Migration.Verify;
 using Testing;
 using TheThingsStack.Api;
-using TheThingsStack.Import;
 using TheThingsStack.FrequencyPlans;
+using TheThingsStack.Import;
 using TheThingsStack.Json;
 using Xunit.Abstractions;
 
