@@ -56,7 +56,7 @@ internal sealed class VerifyInput(string? application, string sourceApplication)
             {
                 problem = e;
             }
-            var imported = journal.History(entry.Device).LastOrDefault(static step => step.State == DeviceState.Imported);
+            var imported = journal.LastImport(entry.Device);
             yield return Sent(index++, 0, device, problem, application ?? ImportTarget.ApplicationOf(imported?.Detail)) with
             {
                 Journal = entry.Device,

@@ -208,7 +208,7 @@ internal sealed class HandOver(
     /// <summary>Where an earlier run has brought the device to; null when none has.</summary>
     private string? ImportedTo(Candidate device) =>
         (device.Entry ?? device.Earlier) is { TargetSide: not TargetSide.Unknown }
-            ? known?.History(Name(device)).LastOrDefault(static step => step.State == DeviceState.Imported)?.Detail
+            ? known?.LastImport(Name(device))?.Detail
             : null;
 
     private async Task FinishNextAsync()

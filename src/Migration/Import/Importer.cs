@@ -243,7 +243,7 @@ public sealed class Importer(
     /// <summary>An earlier run has imported it into the same application of the same cluster. Anything else is for the target to say.</summary>
     private static bool WasImported(JournalReader reader, JournalDeviceId name, string target) =>
         reader.Find(name) is { TargetSide: not TargetSide.Unknown }
-        && reader.History(name).LastOrDefault(static step => step.State == DeviceState.Imported)?.Detail == target;
+        && reader.LastImport(name)?.Detail == target;
 
     /// <summary>Says that a device is under way, until disposed, and whether the file has had one that is in its way.</summary>
     /// <param name="device">The device.</param>

@@ -87,6 +87,9 @@ public sealed class JournalReader : IDisposable
         }
     });
 
+    /// <summary>The last import of a device, whose detail says where to; null when there was none. A rollback may have undone it.</summary>
+    public JournalEvent? LastImport(JournalDeviceId device) => History(device).LastOrDefault(static step => step.State == DeviceState.Imported);
+
     /// <summary>What happened to a device, first step first.</summary>
     public IReadOnlyList<JournalEvent> History(JournalDeviceId device) => Guard(File, () =>
     {

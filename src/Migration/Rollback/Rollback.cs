@@ -112,7 +112,7 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
     {
         if (target is null)
             return null;
-        var imported = entry.TargetSide == TargetSide.Unknown ? null : reader.History(entry.Device).LastOrDefault(static step => step.State == DeviceState.Imported)?.Detail;
+        var imported = entry.TargetSide == TargetSide.Unknown ? null : reader.LastImport(entry.Device)?.Detail;
         var application = await target.RemoveAsync(entry, ImportTarget.ApplicationOf(imported), dryRun: journal is null);
         // Not being where it never was says nothing about where it is.
         if (application is null && ImportTarget.ServerOf(imported) is { } server && server != target.Server)
