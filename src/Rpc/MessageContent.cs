@@ -14,7 +14,12 @@ internal sealed class MessageContent : HttpContent
     /// <summary>Bytes before each message.</summary>
     public const int PrefixLength = 5;
 
+    private const int Waiting = 0;
+    private const int TakenByConnection = 1;
+    private const int WithdrawnByCall = 2;
+
     private readonly int length;
+    private int fate = Waiting;
     private byte[]? buffer;
     private int users = 1;
 
@@ -29,7 +34,13 @@ internal sealed class MessageContent : HttpContent
     }
 
     /// <summary>Whether a connection has taken the request: from then on the server may see it.</summary>
-    public bool Taken { get; private set; }
+    public bool Taken => Volatile.Read(ref fate) == TakenByConnection;
+
+    /// <summary>Whether <see cref="Withdraw"/> came before any connection: the server never sees the request.</summary>
+    public bool Withdrawn => Volatile.Read(ref fate) == WithdrawnByCall;
+
+    /// <summary>Keeps connections from taking the request; false when one has it already.</summary>
+    public bool Withdraw() => Interlocked.CompareExchange(ref fate, WithdrawnByCall, Waiting) != TakenByConnection;
 
     /// <summary>The call is over.</summary>
     public void Release()
@@ -40,8 +51,7 @@ internal sealed class MessageContent : HttpContent
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
-        Taken = true;
-        if (!TryUse())
+        if (Interlocked.CompareExchange(ref fate, TakenByConnection, Waiting) == WithdrawnByCall || !TryUse())
             throw new OperationCanceledException("the call is over", cancellationToken);
         try
         {

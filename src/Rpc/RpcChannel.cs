@@ -217,8 +217,6 @@ public sealed class RpcChannel : IAsyncDisposable
                 Method = method,
                 Advice = failure.Advice,
                 Trouble = failure.Trouble,
-                // A call that was told while it waited may have got a connection in that very moment.
-                ServerMayHaveActed = state.ConnectFailure is not null && state.Taken,
             };
         }
         if (cause is OperationCanceledException)
@@ -356,7 +354,8 @@ public sealed class RpcChannel : IAsyncDisposable
 
         public ConnectSignal? Signal { get; set; }
 
-        public ConnectFailure? ConnectFailure { get; private set; }
+        /// <summary>The failed attempt that the call was told of while it waited; null for a call that a connection took.</summary>
+        public ConnectFailure? ConnectFailure => content.Withdrawn ? Signal?.Failure : null;
 
         public bool Taken => content.Taken;
 
@@ -364,10 +363,8 @@ public sealed class RpcChannel : IAsyncDisposable
 
         public void FailIfWaiting()
         {
-            if (Taken)
-                return;
-            ConnectFailure = Signal?.Failure;
-            source.Cancel();
+            if (content.Withdraw())
+                source.Cancel();
         }
 
         public void Dispose() => source.Dispose();
