@@ -1,23 +1,20 @@
 using Microsoft.Playwright;
 using Migration.Verify;
-using Xunit.Abstractions;
 
 namespace Migration.Tests.Verify;
 
 /// <summary>The report in a real browser: on a phone, on a desk, in the dark, on paper. Pictures are kept in artifacts/report.</summary>
-public sealed class ReportInBrowserTests(Browser browser, ITestOutputHelper output) : IClassFixture<Browser>
+public sealed class ReportInBrowserTests(Browser browser) : IClassFixture<Browser>
 {
     private readonly string html = SampleReport.Html(SampleReport.Tally());
 
-    [Theory]
+    [BrowserTheory]
     [InlineData("phone", 360, 740)]
     [InlineData("small-phone", 320, 568)]
     [InlineData("tablet", 768, 1024)]
     [InlineData("desktop", 1280, 900)]
     public async Task Nothing_runs_off_the_side(string name, int width, int height)
     {
-        if (IsAbsent())
-            return;
         await using var shown = await browser.ShowAsync(html, width, height);
 
         Assert.Equal(width, await shown.Page.EvaluateAsync<int>("document.documentElement.scrollWidth"));
@@ -28,11 +25,9 @@ public sealed class ReportInBrowserTests(Browser browser, ITestOutputHelper outp
         await shown.KeepAsync(name + "-whole");
     }
 
-    [Fact]
+    [BrowserFact]
     public async Task Three_hundred_devices_of_all_states_can_be_read_on_a_phone()
     {
-        if (IsAbsent())
-            return;
         var tally = SampleReport.EvenTally();
         await using var shown = await browser.ShowAsync(SampleReport.Html(tally), 360, 740);
 
@@ -49,11 +44,9 @@ public sealed class ReportInBrowserTests(Browser browser, ITestOutputHelper outp
         await shown.KeepAsync("phone-300");
     }
 
-    [Fact]
+    [BrowserFact]
     public async Task It_asks_for_nothing_runs_nothing_and_hostile_names_stay_names()
     {
-        if (IsAbsent())
-            return;
         await using var shown = await browser.ShowAsync(html, 1280, 900);
 
         Assert.DoesNotContain(shown.Requests, address => !address.EndsWith("/favicon.ico", StringComparison.Ordinal));
@@ -62,11 +55,9 @@ public sealed class ReportInBrowserTests(Browser browser, ITestOutputHelper outp
         Assert.Contains("document.title='taken'", await shown.Page.InnerTextAsync("#not_checked"), StringComparison.Ordinal);
     }
 
-    [Fact]
+    [BrowserFact]
     public async Task A_count_leads_to_its_devices_and_the_devices_that_are_done_open_on_a_click()
     {
-        if (IsAbsent())
-            return;
         await using var shown = await browser.ShowAsync(html, 360, 740);
 
         await shown.Page.ClickAsync(".cards a[href='#needs_power_cycle']");
@@ -77,13 +68,11 @@ public sealed class ReportInBrowserTests(Browser browser, ITestOutputHelper outp
         Assert.Equal(VerifyTally.MaxDone, await shown.Page.Locator("#joined tbody tr").CountAsync());
     }
 
-    [Theory]
+    [BrowserTheory]
     [InlineData(ColorScheme.Light)]
     [InlineData(ColorScheme.Dark)]
     public async Task Every_text_stands_out_from_what_is_behind_it(ColorScheme scheme)
     {
-        if (IsAbsent())
-            return;
         await using var shown = await browser.ShowAsync(html, 1280, 900, scheme);
 
         // WCAG AA: contrast of 4.5 to 1, 3 to 1 for large text.
@@ -103,23 +92,14 @@ public sealed class ReportInBrowserTests(Browser browser, ITestOutputHelper outp
         await shown.KeepAsync($"desktop-{scheme}", whole: false);
     }
 
-    [Fact]
+    [BrowserFact]
     public async Task On_paper_everything_is_light_and_the_devices_that_are_done_are_listed()
     {
-        if (IsAbsent())
-            return;
         await using var shown = await browser.ShowAsync(html, 800, 1100, ColorScheme.Dark);
         await shown.Page.EmulateMediaAsync(new PageEmulateMediaOptions { Media = Media.Print });
 
         Assert.Equal("rgb(255, 255, 255)", await shown.Page.EvaluateAsync<string>("getComputedStyle(document.body).backgroundColor"));
         Assert.True(await shown.Page.EvaluateAsync<bool>("document.querySelector('#joined tbody tr').getBoundingClientRect().height > 5"));
         await shown.KeepAsync("paper", whole: false);
-    }
-
-    private bool IsAbsent()
-    {
-        if (browser.Absent is { } reason)
-            output.WriteLine($"Not tested: {reason}");
-        return browser.Absent is not null;
     }
 }
