@@ -11,10 +11,6 @@ internal static class ImportFlags
     public const string OnConflict = "on-conflict";
     public const string PruneLeftovers = "prune-leftovers";
     private const string Concurrency = "concurrency";
-    private const string Rx1Delay = "rx1-delay";
-    private const string ResetsFCnt = "resets-f-cnt";
-    private const string Supports32BitFCnt = "supports-32-bit-f-cnt";
-    private const string FactoryPresets = "factory-presets";
 
     private const int MostConcurrency = 512;
 
@@ -32,10 +28,10 @@ internal static class ImportFlags
     /// <param name="prefix">Put before each name.</param>
     public static IReadOnlyList<Flag> Abp(string prefix) =>
     [
-        new(prefix + Rx1Delay, FlagKind.Text, "RX1 delay in seconds that ABP devices were programmed for") { Addition = true },
-        new(prefix + ResetsFCnt, FlagKind.Switch, "ABP devices may start their counters again at 0") { Addition = true },
-        new(prefix + Supports32BitFCnt, FlagKind.Switch, "ABP devices count in 32 bits; =false: in 16") { Addition = true },
-        new(prefix + FactoryPresets, FlagKind.Switch, "ABP devices start with the channels of the frequency plan") { Addition = true },
+        new(prefix + AbpAdjustments.Rx1DelayName, FlagKind.Text, "RX1 delay in seconds that ABP devices were programmed for") { Addition = true },
+        new(prefix + AbpAdjustments.ResetsFCntName, FlagKind.Switch, "ABP devices may start their counters again at 0") { Addition = true },
+        new(prefix + AbpAdjustments.Supports32BitFCntName, FlagKind.Switch, "ABP devices count in 32 bits; =false: in 16") { Addition = true },
+        new(prefix + AbpAdjustments.FactoryPresetsName, FlagKind.Switch, "ABP devices start with the channels of the frequency plan") { Addition = true },
     ];
 
     /// <summary>Reads the flags.</summary>
@@ -59,10 +55,10 @@ internal static class ImportFlags
     /// <exception cref="UsageException">A value is not one.</exception>
     public static AbpAdjustments ReadAbp(FlagValues flags, string prefix) => new()
     {
-        Rx1Delay = Number(flags, prefix + Rx1Delay, 15),
-        ResetsFCnt = Given(flags, prefix + ResetsFCnt),
-        Supports32BitFCnt = Given(flags, prefix + Supports32BitFCnt),
-        FactoryPresetsFromPlan = flags.IsOn(prefix + FactoryPresets),
+        Rx1Delay = Number(flags, prefix + AbpAdjustments.Rx1DelayName, 15),
+        ResetsFCnt = Given(flags, prefix + AbpAdjustments.ResetsFCntName),
+        Supports32BitFCnt = Given(flags, prefix + AbpAdjustments.Supports32BitFCntName),
+        FactoryPresetsFromPlan = flags.IsOn(prefix + AbpAdjustments.FactoryPresetsName),
     };
 
     /// <summary>How many devices may be under way.</summary>

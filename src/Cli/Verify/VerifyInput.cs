@@ -57,8 +57,10 @@ internal sealed class VerifyInput(string? application, string sourceApplication)
                 problem = e;
             }
             var imported = journal.LastImport(entry.Device);
-            yield return Sent(index++, 0, device, problem, application ?? ImportTarget.ApplicationOf(imported?.Detail)) with
+            var target = ImportTarget.Of(imported?.Detail);
+            yield return Sent(index++, 0, device, problem, application ?? target?.Application) with
             {
+                Abp = target?.Abp,
                 Journal = entry.Device,
                 ImportedAt = imported?.Time,
                 AtSource = new SourceName(entry.Device.Application, entry.Device.DeviceId),

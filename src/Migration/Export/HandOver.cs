@@ -107,7 +107,7 @@ internal sealed class HandOver(
                     await RecordAsync([JournalChange.Rejected(Name(device), Tally.CodeOf(failure), Tally.Innermost(failure).Message)]);
                     return new Passage { Import = imported };
                 }
-                var arrived = imported.SkippedFor == ImportedBefore ? [] : new[] { JournalChange.Imported(Name(device), target.Target) };
+                var arrived = imported.SkippedFor == ImportedBefore ? [] : new[] { JournalChange.Imported(Name(device), target.Target.ToString()) };
                 await RecordAsync([.. arrived, .. intended]);
             }
             if (plan is null)
@@ -181,8 +181,8 @@ internal sealed class HandOver(
             if (ImportedTo(device) is { } before)
             {
                 // Early versions noted the application only.
-                if (before != importer.Target && before != importer.Application)
-                    return new ImportedDevice(device.Reference.Id, 0, ImportResult.Failed, []) { Failure = Elsewhere(before) };
+                if (!before.IsSamePlace(importer.Target) && before.Place != importer.Application)
+                    return new ImportedDevice(device.Reference.Id, 0, ImportResult.Failed, []) { Failure = Elsewhere(before.Place) };
                 if (device.Entry is not null)
                     return new ImportedDevice(device.Reference.Id, 0, ImportResult.Skipped, []) { SkippedFor = ImportedBefore };
             }
@@ -206,9 +206,9 @@ internal sealed class HandOver(
     }
 
     /// <summary>Where an earlier run has brought the device to; null when none has.</summary>
-    private string? ImportedTo(Candidate device) =>
+    private ImportTarget? ImportedTo(Candidate device) =>
         (device.Entry ?? device.Earlier) is { TargetSide: not TargetSide.Unknown }
-            ? known?.LastImport(Name(device))?.Detail
+            ? ImportTarget.Of(known?.LastImport(Name(device))?.Detail)
             : null;
 
     private async Task FinishNextAsync()

@@ -1,3 +1,4 @@
+using System.Globalization;
 namespace Migration.Import;
 
 /// <summary>What to do with a device that the application has already.</summary>
@@ -53,6 +54,18 @@ public sealed record ImportOptions
 /// <summary>Changes to ABP devices (facts/cli-surface.md section 8, step 20). By default their lines stay as they are.</summary>
 public sealed record AbpAdjustments
 {
+    /// <summary>Name of <see cref="Rx1Delay"/> on the command line and in the journal.</summary>
+    public const string Rx1DelayName = "rx1-delay";
+
+    /// <summary>Name of <see cref="ResetsFCnt"/>.</summary>
+    public const string ResetsFCntName = "resets-f-cnt";
+
+    /// <summary>Name of <see cref="Supports32BitFCnt"/>.</summary>
+    public const string Supports32BitFCntName = "supports-32-bit-f-cnt";
+
+    /// <summary>Name of <see cref="FactoryPresetsFromPlan"/>.</summary>
+    public const string FactoryPresetsName = "factory-presets";
+
     /// <summary>RX1 delay in seconds, 1 to 15, that the devices were programmed for; null leaves it.</summary>
     public int? Rx1Delay { get; init; }
 
@@ -64,4 +77,39 @@ public sealed record AbpAdjustments
 
     /// <summary>The channels of the frequency plan are what the devices start with.</summary>
     public bool FactoryPresetsFromPlan { get; init; }
+
+    /// <summary>Reads what <see cref="ToString"/> writes; words of later versions do not count.</summary>
+    public static AbpAdjustments Of(string words)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        var found = new AbpAdjustments();
+        foreach (var word in words.Split(' '))
+        {
+            var value = word[(word.IndexOf('=', StringComparison.Ordinal) + 1)..];
+            found = word[..^value.Length].TrimEnd('=') switch
+            {
+                Rx1DelayName => found with { Rx1Delay = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var delay) ? delay : null },
+                ResetsFCntName => found with { ResetsFCnt = value == "true" },
+                Supports32BitFCntName => found with { Supports32BitFCnt = value == "true" },
+                FactoryPresetsName => found with { FactoryPresetsFromPlan = value == "true" },
+                _ => found,
+            };
+        }
+        return found;
+    }
+
+    /// <summary>The options as they are named on the command line: <c>rx1-delay=5 resets-f-cnt=true</c>; empty when nothing changes.</summary>
+    public override string ToString()
+    {
+        List<string> words = [];
+        if (Rx1Delay is { } seconds)
+            words.Add(string.Create(CultureInfo.InvariantCulture, $"{Rx1DelayName}={seconds}"));
+        if (ResetsFCnt is { } resets)
+            words.Add(resets ? ResetsFCntName + "=true" : ResetsFCntName + "=false");
+        if (Supports32BitFCnt is { } wide)
+            words.Add(wide ? Supports32BitFCntName + "=true" : Supports32BitFCntName + "=false");
+        if (FactoryPresetsFromPlan)
+            words.Add(FactoryPresetsName + "=true");
+        return string.Join(' ', words);
+    }
 }

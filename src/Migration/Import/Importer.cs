@@ -121,7 +121,7 @@ public sealed class Importer(
     public string Application => options.Application;
 
     /// <summary>That application and its cluster, as the journal notes it.</summary>
-    public string Target => ImportTarget.Describe(options.Application, cluster.Identity.Address);
+    public ImportTarget Target => new(options.Application, cluster.Identity.Address.ToString(), options.Abp);
 
     /// <summary>The most devices that can be under way at a time.</summary>
     public int MostUnderWay => concurrency.Most;
@@ -234,16 +234,16 @@ public sealed class Importer(
         if (duplicate is not null && result.Failure?.Name is "exists" or "id_taken" or "euis_taken")
             result = result with { Failure = duplicate };
         if (name is { } recorded && !options.DryRun && result.Result is ImportResult.Imported or ImportResult.Updated or ImportResult.Skipped && result.SkippedFor is null or "already_there" or "already_there_and_joined")
-            await records!.Journal!.RecordAsync(JournalChange.Imported(recorded, target));
+            await records!.Journal!.RecordAsync(JournalChange.Imported(recorded, Target.ToString()));
         return result;
 
         ImportedDevice Failed(Failure why) => new(id.Length > 0 ? id : $"line {line}", line, ImportResult.Failed, []) { Failure = why };
     }
 
     /// <summary>An earlier run has imported it into the same application of the same cluster. Anything else is for the target to say.</summary>
-    private static bool WasImported(JournalReader reader, JournalDeviceId name, string target) =>
+    private static bool WasImported(JournalReader reader, JournalDeviceId name, ImportTarget target) =>
         reader.Find(name) is { TargetSide: not TargetSide.Unknown }
-        && reader.LastImport(name)?.Detail == target;
+        && ImportTarget.Of(reader.LastImport(name)?.Detail)?.IsSamePlace(target) == true;
 
     /// <summary>Says that a device is under way, until disposed, and whether the file has had one that is in its way.</summary>
     /// <param name="device">The device.</param>

@@ -112,10 +112,10 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
     {
         if (target is null)
             return null;
-        var imported = entry.TargetSide == TargetSide.Unknown ? null : reader.LastImport(entry.Device)?.Detail;
-        var application = await target.RemoveAsync(entry, ImportTarget.ApplicationOf(imported), dryRun: journal is null);
+        var imported = entry.TargetSide == TargetSide.Unknown ? null : ImportTarget.Of(reader.LastImport(entry.Device)?.Detail);
+        var application = await target.RemoveAsync(entry, imported?.Application, dryRun: journal is null);
         // Not being where it never was says nothing about where it is.
-        if (application is null && ImportTarget.ServerOf(imported) is { } server && server != target.Server)
+        if (application is null && imported?.Server is { } server && server != target.Server)
             throw new FailureException(Elsewhere(entry.Device.DeviceId, server));
         if (journal is not null && (application is not null || entry.TargetSide != TargetSide.Unknown))
             await journal.RecordAsync(JournalChange.OffTarget(entry, application is null ? "it is not on The Things Stack" : $"removed from The Things Stack, application {application}"));

@@ -22,6 +22,9 @@ public sealed record SentDevice(long Index, long Line, EndDevice? Device, Failur
     /// <summary>When it was imported, if the journal knows.</summary>
     public DateTimeOffset? ImportedAt { get; init; }
 
+    /// <summary>What the import changed of it, if the journal knows; else it is <see cref="VerifyOptions.Abp"/>.</summary>
+    public AbpAdjustments? Abp { get; init; }
+
     /// <summary>Where it may be at its old network; null when that is not known.</summary>
     public SourceName? AtSource { get; init; }
 }
@@ -38,7 +41,7 @@ public sealed record VerifyOptions
     /// <summary>The old network; null when it is not asked.</summary>
     public ISourceWitness? Source { get; init; }
 
-    /// <summary>What the import changed of ABP devices.</summary>
+    /// <summary>What the import changed of ABP devices of which no journal knows.</summary>
     public AbpAdjustments Abp { get; init; } = new();
 
     /// <summary>Frequency plans, as for the import.</summary>
@@ -218,7 +221,7 @@ public sealed class Verifier(ITargetDevices target, VerifyOptions options)
             var application = target.ApplicationAsync(device.Ids, cancellation);
             var join = device.SupportsJoin ? target.JoinAsync(device.Ids, cancellation) : Task.FromResult<EndDevice?>(null);
             await Task.WhenAll(network, application, join);
-            var parts = await SentRecords.PrepareAsync(device, options.Abp, options.Plans, cancellation);
+            var parts = await SentRecords.PrepareAsync(device, sent.Abp ?? options.Abp, options.Plans, cancellation);
             var judged = CutOver.Judge(parts, new TargetRecords(identity, await network, await application, await join), prefixes, sent.ImportedAt);
             found = new WaitingDevice(judged with { Index = sent.Index, Line = sent.Line }, SessionMark.Of(parts.Network)) { Journal = sent.Journal };
             if (source is null)

@@ -86,6 +86,21 @@ public sealed class VerifyWithSourceTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_journal_knows_what_the_import_changed_of_an_ABP_device()
+    {
+        old.Add(SampleDevices.Abp(OldApp, "pump"));
+        var journal = Path.Combine(folder.Path, "journal");
+        var through = await new CliRun("ttnv2", "application", OldApp, "--journal", journal, "--import-to", App, "--import-default-grpc-address", cluster.Address, "--import-insecure", "--import-rx1-delay", "5", "--import-supports-32-bit-f-cnt=false") { Variables = variables, Clock = TimeProvider.System }.RunAsync();
+
+        var result = await new CliRun("verify", "--journal", journal, "--default-grpc-address", cluster.Address, "--insecure", "-o", "json") { Variables = variables, Clock = TimeProvider.System }.RunAsync();
+        var history = await new CliRun("journal", "show", "pump", "--journal", journal).RunAsync();
+
+        Assert.True(through.ExitCode == 0, through.Error);
+        Assert.True(Devices(result)[0].GetProperty("as_sent").GetBoolean(), result.Output);
+        Assert.Contains($"{App} at {cluster.Address} with rx1-delay=5 supports-32-bit-f-cnt=false", history.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_Things_Stack_is_asked_as_an_old_network_too()
     {
         await using var from = await TtsCluster.StartAsync();
