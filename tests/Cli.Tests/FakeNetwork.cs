@@ -31,6 +31,8 @@ internal sealed class FakeNetwork : IDeviceSource
 
     public IReadOnlyList<string> DecidedByDefault { get; init; } = [];
 
+    public TimeSpan LeastTimeToRetire { get; init; }
+
     public string? Guide(string noteCode) => noteCode == "abp_left_running" ? "delete it there" : null;
 
     public void Reject(string id, Failure failure) => _rejected[id] = failure;

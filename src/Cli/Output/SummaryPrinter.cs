@@ -42,7 +42,7 @@ internal static class SummaryPrinter
             if (summary.ImportLeft > 0)
                 Count(error, "not begun", summary.ImportLeft, "exported, but the run ended before their import");
         }
-        Count(error, "retired", summary.Retired, summary.DryRun ? $"dry run: nothing was changed at {source}" : "");
+        Count(error, "retired", summary.Retired, summary.DryRun ? $"dry run: nothing was changed at {source}{RealRun(summary)}" : "");
         if (summary.RetireFailed > 0)
             Count(error, "at risk", summary.RetireFailed, $"exported, but perhaps still alive at {source}");
         if (summary.Total is { } all && all - summary.Exported - summary.Skipped - summary.Rejected is > 0 and var left)
@@ -63,6 +63,10 @@ internal static class SummaryPrinter
         foreach (var line in next)
             error.Write($"  {line}\n");
     }
+
+    /// <summary>A run of hours is better known before it begins.</summary>
+    private static string RealRun(ExportSummary summary) =>
+        summary.TimeOfRealRun >= TimeSpan.FromMinutes(1) ? $"; the real run takes about {ExportProgress.Duration(summary.TimeOfRealRun)}, by its limit of calls" : "";
 
     private static void Count(TextWriter error, string what, int count, string remark) =>
         error.Write($"  {what,-12}{count.ToString(CultureInfo.InvariantCulture),7}{(remark.Length == 0 ? "" : "  " + remark)}\n");

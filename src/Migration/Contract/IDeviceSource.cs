@@ -11,6 +11,12 @@ public interface IDeviceSource : IAsyncDisposable
     /// <summary>Decisions that a default took because the user said nothing; one sentence each, with how to say it. May be empty.</summary>
     IReadOnlyList<string> DecidedByDefault { get; }
 
+    /// <summary>
+    /// The time that reading and retiring a device takes at the least because the network allows so many calls a second; zero when no limit
+    /// is known.
+    /// </summary>
+    TimeSpan LeastTimeToRetire => TimeSpan.Zero;
+
     /// <summary>What a person has to do at this network or at the device, by the code of a <see cref="Note"/>; null when the text of the note says it all.</summary>
     string? Guide(string noteCode);
 

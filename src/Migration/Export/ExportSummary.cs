@@ -44,6 +44,9 @@ public sealed record ExportSummary
     /// <summary>Exported devices of which the source has lost what was exported, in this run or an earlier one.</summary>
     public required int Retired { get; init; }
 
+    /// <summary>After a dry run: what the source's limit of calls makes the real run take at the least; zero when there is no limit.</summary>
+    public TimeSpan TimeOfRealRun { get; init; }
+
     /// <summary>Exported devices whose keys may still be at the source.</summary>
     public required int RetireFailed { get; init; }
 

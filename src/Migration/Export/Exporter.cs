@@ -259,6 +259,8 @@ public sealed class Exporter(
             tally.Note(candidate.Reference.Id, note);
         if (candidate.Entry is not null)
             tally.FromJournal++;
+        if (options.DryRun && candidate.Retires != RetireScope.None)
+            tally.ToRetire++;
         progress?.Report(new ExportEvent.Exported(candidate.Reference, id, candidate.Notes));
         // The line without its line feed.
         if (target is not null || (!options.DryRun && journal is not null))
@@ -325,6 +327,7 @@ public sealed class Exporter(
             ImportFailed = tally.ImportFailed,
             ImportLeft = tally.ImportLeft,
             Retired = tally.Retired,
+            TimeOfRealRun = source.LeastTimeToRetire * tally.ToRetire,
             RetireFailed = tally.RetireFailed,
             Problems = tally.Problems(),
             Notes = tally.Notes(source.Guide),

@@ -18,6 +18,9 @@ internal sealed class Tally
 
     public int Retired { get; set; }
 
+    /// <summary>Exported devices that a real run would retire; counted in a dry run.</summary>
+    public int ToRetire { get; set; }
+
     public int RetireFailed { get; private set; }
 
     public int Imported { get; set; }

@@ -17,6 +17,9 @@ public sealed partial class TtnV2Source : IDeviceSource
     /// <summary>Devices in a row that failed for a passing reason, each after its retries, until the network counts as unusable.</summary>
     private const int FailuresInARow = 3;
 
+    /// <summary>A read and a change; the pages that are looked at afterwards cost next to nothing.</summary>
+    private const int CallsToRetire = 2;
+
     private readonly TtnV2Options options;
     private readonly TtnV2MappingOptions mapping;
     private readonly SourceContext context;
@@ -36,6 +39,9 @@ public sealed partial class TtnV2Source : IDeviceSource
 
     /// <inheritdoc/>
     public IReadOnlyList<string> DecidedByDefault => options.DecidedByDefault();
+
+    /// <inheritdoc/>
+    public TimeSpan LeastTimeToRetire => options.CallsPerSecond() is > 0 and var rate ? TimeSpan.FromSeconds(1) * CallsToRetire / rate : TimeSpan.Zero;
 
     /// <summary>Checks the options; calls nobody yet.</summary>
     /// <exception cref="FailureException">An option is missing or wrong, or the CA file cannot be used.</exception>

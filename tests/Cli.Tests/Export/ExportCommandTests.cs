@@ -58,6 +58,21 @@ public sealed class ExportCommandTests
         Assert.DoesNotContain("hush-hush", result.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(8_000, "; the real run takes about 2 h 13 min, by its limit of calls")]
+    [InlineData(40, "")]
+    [InlineData(0, "")]
+    public async Task A_dry_run_says_how_long_the_limit_of_the_network_makes_the_real_run(int secondsForEach, string told)
+    {
+        var network = new FakeNetwork { Devices = ["dev1"], LeastTimeToRetire = TimeSpan.FromSeconds(secondsForEach) };
+
+        var dry = await Run(network, "--dry-run", "fake", "application", "app", "--key", "k", "--app-id=app").RunAsync();
+        var real = await Run(network, "fake", "application", "app", "--key", "k", "--app-id=app").RunAsync();
+
+        Assert.Contains("dry run: nothing was changed at fake" + told + "\n", dry.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("the real run", real.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task After_an_application_with_failures_the_next_command_names_the_devices_that_failed()
     {

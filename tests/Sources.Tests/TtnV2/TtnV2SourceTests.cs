@@ -41,6 +41,17 @@ public sealed class TtnV2SourceTests(ITestOutputHelper log) : IAsyncLifetime, ID
         Assert.Equal(["GetByAppID", "GetDevicesForApplication"], Calls());
     }
 
+    [Theory]
+    [InlineData("5", 4)]
+    [InlineData("0", 0)]
+    public async Task A_dry_run_tells_the_time_of_the_real_run_with_two_calls_for_a_device_that_will_be_retired(string rate, int seconds)
+    {
+        AddOtaa(10);
+        AddAbp("stays");
+        var summary = await RunAsync(Options(withSession: false) with { RequestsPerSecond = new(rate) }, new ExportOptions { DryRun = true }, application: "my-app");
+        Assert.Equal(TimeSpan.FromSeconds(seconds), summary.TimeOfRealRun);
+    }
+
     [Fact]
     public async Task A_dry_run_with_sessions_gets_only_the_devices_that_have_one()
     {
