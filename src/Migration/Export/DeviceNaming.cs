@@ -87,8 +87,12 @@ public static class DeviceNaming
     private static void KeepOldId(EndDevice device, string old, ICollection<Note> notes)
     {
         var key = OldIdAttribute;
-        for (var n = 2; device.Attributes.ContainsKey(key); n++)
+        for (var n = 2; device.Attributes.TryGetValue(key, out var taken); n++)
+        {
+            if (taken == old)
+                return;
             key = $"{OldIdAttribute}-{n}";
+        }
         device.Attributes[key] = old;
         if (key != OldIdAttribute)
             notes.Add(new Note("old_id_attribute_taken", $"the device has an attribute `{OldIdAttribute}` of its own, so its former ID is in another one, `{key}` or the next free number"));

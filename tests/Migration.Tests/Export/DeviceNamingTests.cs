@@ -35,6 +35,21 @@ public sealed partial class DeviceNamingTests
         Assert.Equal("old_id_attribute_taken", notes.Single().Code);
     }
 
+    [Theory]
+    [InlineData("dev_1")]
+    [InlineData("mine", "dev_1")]
+    public void An_old_id_that_the_device_already_has_is_not_added_again(params string[] oldIds)
+    {
+        var device = FakeSource.EndDeviceNamed("my-app", "dev_1");
+        for (var i = 0; i < oldIds.Length; i++)
+            device.Attributes.Add(i == 0 ? "old-id" : $"old-id-{i + 1}", oldIds[i]);
+        var before = device.Attributes.Clone();
+        var notes = new List<Note>();
+        Assert.Null(DeviceNaming.Rename(device, new ExportOptions(), notes));
+        Assert.Equal(before, device.Attributes);
+        Assert.Empty(notes);
+    }
+
     [Fact]
     public void The_eui_becomes_the_id_when_asked_for_or_when_there_is_none()
     {
