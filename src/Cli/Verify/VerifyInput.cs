@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Migration;
 using Migration.Import;
 using Migration.Journal;
 using Migration.Verify;
@@ -13,8 +14,6 @@ namespace Cli.Verify;
 /// <param name="sourceApplication">Application at the old network, for a file; empty: the one that the lines name.</param>
 internal sealed class VerifyInput(string? application, string sourceApplication)
 {
-    private const string OldId = "old-id";
-
     private readonly SortedSet<string> applications = new(StringComparer.Ordinal);
 
     /// <summary>Devices of a journal that are not on the other side, and need not be, by the reason.</summary>
@@ -68,13 +67,12 @@ internal sealed class VerifyInput(string? application, string sourceApplication)
         }
     }
 
-    /// <summary>An export keeps the ID of a device that it renames as an attribute; the last one when that name was taken.</summary>
     private SourceName? SourceNameOf(EndDevice device)
     {
         var from = sourceApplication.Length > 0 ? sourceApplication : device.Ids?.ApplicationIds?.ApplicationId;
         return string.IsNullOrEmpty(from)
             ? null
-            : new SourceName(from, [.. device.Attributes.Where(a => a.Key.StartsWith(OldId, StringComparison.Ordinal)).OrderByDescending(a => a.Key, StringComparer.Ordinal).Select(a => a.Value), device.Ids!.DeviceId]);
+            : new SourceName(from, DeviceNaming.SourceIds(device));
     }
 
     private SentDevice Sent(long index, long line, EndDevice? device, TtsJsonException? problem, string? target)

@@ -60,6 +60,16 @@ public static class DeviceNaming
         return null;
     }
 
+    /// <summary>
+    /// The IDs that a device of an export may have had at its source, the likeliest first: the last one kept as an attribute, because that
+    /// is ours when the device had an <c>old-id</c> of its own, and the ID it has when it was not renamed.
+    /// </summary>
+    public static IReadOnlyList<string> SourceIds(EndDevice device) =>
+    [
+        .. device.Attributes.Where(a => a.Key.StartsWith(OldIdAttribute, StringComparison.Ordinal)).OrderByDescending(a => a.Key, StringComparer.Ordinal).Select(a => a.Value),
+        device.Ids?.DeviceId ?? "",
+    ];
+
     /// <summary>A nearby ID that The Things Stack accepts: lower case letters and digits, at least three of them, single dashes inside, at most 36 characters.</summary>
     public static string Propose(string id)
     {

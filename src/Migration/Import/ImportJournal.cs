@@ -113,8 +113,7 @@ public sealed class ImportJournal : IAsyncDisposable
         var application = device.Ids?.ApplicationIds?.ApplicationId ?? "";
         if (id.Length == 0)
             return null;
-        string[] names = device.Attributes.TryGetValue("old-id", out var old) && old != id ? [old, id] : [id];
-        foreach (var candidate in names.SelectMany(reader.NamesOf))
+        foreach (var candidate in DeviceNaming.SourceIds(device).SelectMany(reader.NamesOf))
         {
             if (reader.Find(candidate) is { Line: { } line } && LineIds.Of(line.Span) == (application, id))
                 return candidate;

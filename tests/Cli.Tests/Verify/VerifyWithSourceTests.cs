@@ -134,6 +134,18 @@ public sealed class VerifyWithSourceTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_line_without_ids_does_not_stop_the_others()
+    {
+        old.Add(SampleDevices.Otaa(OldApp, "dev-1"));
+        var lines = await MigrateAsync("--dry-run");
+
+        var result = await VerifyAsync([.. lines, .. "{}\n"u8], "--source", "ttnv2", "-o", "json", "-");
+
+        Assert.Contains("the device has no ID", result.Output, StringComparison.Ordinal);
+        Assert.Contains("dev-1", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task One_variable_is_not_taken_for_the_key_of_two_clusters()
     {
         variables["TTS_DEFAULT_GRPC_ADDRESS"] = "localhost:1";

@@ -117,6 +117,19 @@ public sealed class ImportJournalTests : IDisposable
     }
 
     [Fact]
+    public async Task A_renamed_device_with_an_old_id_of_its_own_is_found_by_the_one_that_the_export_kept()
+    {
+        await using var cluster = await TtsCluster.StartAsync();
+        var key = cluster.AddApplication(App);
+        var line = Otaa(1, more: ""","attributes":{"old-id":"mine","old-id-2":"dev_1"}""");
+        var file = await WriteAsync("one", [("dev_1", line)]);
+
+        await RunNamedAsync(cluster, key, file, line);
+
+        Assert.Equal(["dev_1 imported"], States(file));
+    }
+
+    [Fact]
     public async Task A_line_of_the_same_ID_from_another_application_is_not_the_device_of_the_journal()
     {
         await using var cluster = await TtsCluster.StartAsync();
@@ -145,15 +158,15 @@ public sealed class ImportJournalTests : IDisposable
 
     private static ImportJournal Named(string file) => ImportJournal.Of(Open(file));
 
-    private async Task<string> WriteAsync(string name, params string[] lines)
+    private Task<string> WriteAsync(string name, params string[] lines) =>
+        WriteAsync(name, lines.Select(line => (LineIds.Of(Encoding.UTF8.GetBytes(line)).Device, line)));
+
+    private async Task<string> WriteAsync(string name, IEnumerable<(string SourceId, string Line)> devices)
     {
         var file = Path.Combine(folder.Path, name + ".journal");
         await using var journal = Open(file, new JournalScope("ttnv2", "discovery.example.com:1900"));
-        foreach (var line in lines)
-        {
-            var id = LineIds.Of(Encoding.UTF8.GetBytes(line)).Device;
+        foreach (var (id, line) in devices)
             await journal.RecordAsync(JournalChange.Written(new JournalDeviceId("ttnv2", "source-app", id), "record"u8.ToArray(), Encoding.UTF8.GetBytes(line)));
-        }
         return file;
     }
 
