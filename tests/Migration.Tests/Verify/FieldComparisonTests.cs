@@ -130,7 +130,7 @@ public sealed class FieldComparisonTests(ITestOutputHelper output)
                 EndDevice? Part(string server) => stored.TryGetProperty(server, out var part) ? Read(part) : null;
             },
             "verify");
-        Assert.True(compared >= 150 || Golden.PathOf("tts-import.jsonl.gz") is null, $"{compared} rows with a stored result");
+        Assert.True(compared > 0 || Golden.PathOf("tts-import.jsonl.gz") is null, $"{compared} rows with a stored result");
     }
 
     private static EndDevice? Read(JsonElement json) =>
