@@ -74,7 +74,7 @@ internal sealed class PlanFileReader(string file)
             PingSlotDataRate = DataRate(map, "", "ping-slot-default-data-rate"),
             MaxEirpDbm = Eirp(map, "", "max-eirp"),
             DwellTime = Map(map, "", "dwell-time") is { } dwell
-                ? new(Boolean(dwell, "dwell-time", "uplinks"), Boolean(dwell, "dwell-time", "downlinks"), Duration(dwell, "dwell-time", "duration"))
+                ? new(Boolean(dwell, "dwell-time", "uplinks"), Boolean(dwell, "dwell-time", "downlinks"), Duration(dwell, "dwell-time", "duration", LeastDwellTime))
                 : default,
             TimeOffAir = Map(map, "", "time-off-air") is { } pause
                 ? new(Decimal(pause, "time-off-air", "fraction") ?? 0, Duration(pause, "time-off-air", "duration") ?? default)
@@ -100,7 +100,7 @@ internal sealed class PlanFileReader(string file)
         var dwellPath = Join(path, "dwell-time");
         return new Channel(Frequency(map, path, "frequency") ?? default, DataRate(map, path, "min-data-rate") ?? default, DataRate(map, path, "max-data-rate") ?? default)
         {
-            DwellTime = Map(map, path, "dwell-time") is { } dwell ? new(Boolean(dwell, dwellPath, "enabled"), Duration(dwell, dwellPath, "duration")) : null,
+            DwellTime = Map(map, path, "dwell-time") is { } dwell ? new(Boolean(dwell, dwellPath, "enabled"), Duration(dwell, dwellPath, "duration", LeastDwellTime)) : null,
         };
     }
 
@@ -165,11 +165,12 @@ internal sealed class PlanFileReader(string file)
             : throw Wrong(scalar, Join(path, member), Expected);
     }
 
-    private TimeSpan? Duration(YamlMap map, string path, string member)
+    /// <summary>A duration of zero, or of at least <paramref name="least"/>: plans listen before they talk for as little as 128 us.</summary>
+    private TimeSpan? Duration(YamlMap map, string path, string member, TimeSpan least = default)
     {
         const string Expected = "a duration with unit, for example 400ms";
         return Scalar(map, path, member, Expected) is not { } scalar ? null
-            : GoDuration.TryParse(scalar.Text, out var duration) && (duration == TimeSpan.Zero || duration >= LeastDwellTime) ? duration
+            : GoDuration.TryParse(scalar.Text, out var duration) && (duration == TimeSpan.Zero || duration >= least) ? duration
             : throw Wrong(scalar, Join(path, member), Expected);
     }
 

@@ -56,6 +56,16 @@ public sealed class RepositoryFrequencyPlanStoreTests
         Assert.Equal(["nl", "no"], plan.CountryCodes.AsEnumerable());
     }
 
+    [Theory]
+    [InlineData("128000")]
+    [InlineData("128us")]
+    public async Task A_plan_may_listen_before_it_talks_for_less_than_a_millisecond(string scanTime)
+    {
+        var plan = await Find("OVER", ("base.yml", Base), ("over.yml", $"listen-before-talk:\n  rssi-offset: -4\n  rssi-target: -80\n  scan-time: {scanTime}\n"));
+
+        Assert.Equal(new ListenBeforeTalk(-80, -4, TimeSpan.FromMicroseconds(128)), plan.ListenBeforeTalk);
+    }
+
     [Fact]
     public async Task An_extension_replaces_what_it_sets_as_a_whole()
     {
