@@ -132,6 +132,12 @@ public sealed class DeviceJsonReader(Stream stream, bool keepRaw = false, bool v
         var length = findEnd ? framing.EndOfObject(available) : available.IndexOf((byte)'\n');
         if (length < 0 && !isEnd)
         {
+            // A long line may hold many objects.
+            if (!findEnd && available.Length >= BlockSize)
+            {
+                findEnd = true;
+                return TryRead(out next);
+            }
             if (available.Length >= MaxObject)
                 throw Bad($"an object is larger than {MaxObject >> 20} MiB");
             return false;

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Text.Json;
 using System.Text.Unicode;
 using TheThingsStack.Api;
 
@@ -78,26 +79,20 @@ internal ref struct JsonMessageReader
             throw new TtsJsonException("text follows after the object", "", firstLine + text[..(from + rest)].Count((byte)'\n'), "R4");
     }
 
-    /// <summary>True when the text is one JSON value, whatever it means.</summary>
+    /// <summary>True when the text is one JSON value by the grammar, whatever it means: numbers of any size, texts of any characters, any depth.</summary>
     public static bool IsJson(ReadOnlySpan<byte> text)
     {
-        var nothing = new WireBuffer(16);
-        var path = Trail.Take();
-        var reader = new JsonMessageReader(text, 0, path, ref nothing);
+        var reader = new Utf8JsonReader(text, new JsonReaderOptions { MaxDepth = int.MaxValue });
         try
         {
-            reader.SkipValue();
-            return reader.at == text.Length;
+            while (reader.Read())
+            {
+            }
+            return true;
         }
-        catch (TtsJsonException)
+        catch (JsonException)
         {
             return false;
-        }
-        finally
-        {
-            reader.Dispose();
-            Trail.Return(path);
-            nothing.Dispose();
         }
     }
 

@@ -46,6 +46,25 @@ public class DeviceFileTests
         Assert.Throws<TtsJsonException>(() => lines[1].Require());
     }
 
+    // JSON by its grammar, although no device: where it ends is known.
+    [Theory]
+    [InlineData("R5", """{"name":"\ud83d"}""")]
+    [InlineData("R5", """{"name":"b","zzz":{"\ude00":1}}""")]
+    [InlineData("R2", """{"last_dev_nonce":1e400}""")]
+    [InlineData("R3", """{"zzz":[1e400]}""")]
+    [InlineData(null, """{"name":5,"zzz":1e400}""")]
+    [InlineData("R7", """{"zzz":NESTED}""")]
+    public void A_device_that_only_the_stricter_rules_refuse_does_not_end_the_file(string? rule, string text)
+    {
+        text = text.Replace("NESTED", new string('[', 20_000) + new string(']', 20_000), StringComparison.Ordinal);
+        foreach (var file in (string[])[$"{{\"name\":\"a\"}}\n{text}\n{{\"name\":\"c\"}}", $"[{{\"name\":\"a\"}},\n{text},\n{{\"name\":\"c\"}}]"])
+        {
+            var lines = Read(file).ToList();
+            Assert.Equal(["a", null, "c"], lines.Select(l => l.Device?.Name));
+            Assert.Equal((2L, rule), (lines[1].Problem!.Line, lines[1].Problem!.Rule));
+        }
+    }
+
     [Theory]
     [InlineData("{\"name\":\"a\"}\n{\"name\":\"b\"", 2, "the text ends too early (the 1 object before it could be read)")]
     [InlineData("{\"name\":\"a\"}\n{\"name\":\"b\"}\n{\"name\" \"c\"}", 3, "expected : after the name of a member and found a text (the 2 objects before it could be read)")]
@@ -71,6 +90,13 @@ public class DeviceFileTests
     [InlineData("")]
     [InlineData(" \n\r\n\t")]
     public void An_empty_file_has_no_devices(string text) => Assert.Empty(Read(text));
+
+    [Fact]
+    public void Small_objects_on_one_line_of_more_than_16_MiB_are_read()
+    {
+        var device = $"{{\"description\":\"{new string('x', 1000)}\"}} ";
+        Assert.Equal(17_000, Read(string.Concat(Enumerable.Repeat(device, 17_000))).Count(l => l.Require().Description.Length == 1000));
+    }
 
     [Theory]
     [InlineData("")]
