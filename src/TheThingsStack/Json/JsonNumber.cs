@@ -207,8 +207,9 @@ internal static class JsonNumber
         if (!int.TryParse(text[(mark + 1)..], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var exponent))
             exponent = text[mark + 1] == (byte)'-' ? -100_000 : 100_000;
         exponent = Math.Clamp(exponent, -100_000, 100_000) - scale;
-        // Keep 64 bits; a double needs 53, the lowest kept bit remembers whether anything below was set.
-        var excess = (int)Math.Max(0, (long)mantissa.GetBitLength() - 64);
+        // Keep 64 bits; a double needs 53, the lowest kept bit remembers whether anything below was set. For single precision so few that a
+        // double holds them all: the value is rounded once.
+        var excess = (int)Math.Max(0, (long)mantissa.GetBitLength() - (single ? 40 : 64));
         var low = mantissa & ((BigInteger.One << excess) - 1);
         var kept = (ulong)(mantissa >> excess) | (low.IsZero ? 0ul : 1ul);
         value = Math.ScaleB((double)kept, exponent + excess);

@@ -52,7 +52,10 @@ internal static class JsonTime
     /// <summary>Writes <c>"1.500s"</c>; the value passes through a double of seconds, as the original does.</summary>
     public static void WriteDuration(ref WireBuffer output, long seconds, int nanos)
     {
-        var exact = ((Int128)seconds * NanosPerSecond) + nanos;
+        // Seconds that are out of range alone stay so, whatever the nanoseconds take off.
+        var exact = (Int128)seconds * NanosPerSecond;
+        if (exact >= long.MinValue && exact <= long.MaxValue)
+            exact += nanos;
         var total = (long)Int128.Clamp(exact, long.MinValue, long.MaxValue);
         var value = total / NanosPerSecond + (total % NanosPerSecond / 1e9);
         var room = output.Room(64);

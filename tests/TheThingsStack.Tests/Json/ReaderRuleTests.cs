@@ -77,6 +77,26 @@ public class ReaderRuleTests
         Assert.Equal("R6", Assert.Throws<TtsJsonException>(() => TtsJson.Read<EndDevice>(Encoding.UTF8.GetBytes("{\"attributes\":{" + members + ",\"k7\":\"v\"}}"))).Rule);
     }
 
+    // The value lies above the middle of two floats by less than a double can tell.
+    [Theory]
+    [InlineData("0x1.00000100000000001p0", "1.0000001")]
+    [InlineData("-0x1.00000100000000001p0", "-1.0000001")]
+    [InlineData("0x1.000001p0", "1")]
+    [InlineData("0x1.8p-149", "3e-45")]
+    public void A_hexadecimal_number_is_rounded_to_single_precision_once(string text, string value) =>
+        Assert.Equal(float.Parse(value, System.Globalization.CultureInfo.InvariantCulture), TtsJson.Read<EndDevice>(Encoding.UTF8.GetBytes($"{{\"battery_percentage\":\"{text}\"}}")).BatteryPercentage);
+
+    // 9223372037 s does not fit into 64 bits of nanoseconds, even where 1.5 s less would.
+    [Theory]
+    [InlineData(9223372037, -1500000000, "9223372036.854776382s")]
+    [InlineData(-9223372037, 1500000000, "-9223372036.854776382s")]
+    [InlineData(9223372036, 854775808, "9223372036.854776382s")]
+    [InlineData(9223372036, -1500000000, "9223372034.500s")]
+    public void Seconds_out_of_range_are_written_as_the_limit(long seconds, int nanos, string text) =>
+        Assert.Equal(
+            $$$"""{"mac_settings":{"class_b_timeout":"{{{text}}}"}}""",
+            Encoding.UTF8.GetString(TtsJson.WriteBytes(new EndDevice { MacSettings = new() { ClassBTimeout = new() { Seconds = seconds, Nanos = nanos } } })));
+
     [Fact]
     public void A_large_map_is_written_sorted()
     {
