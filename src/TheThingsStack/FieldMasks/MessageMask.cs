@@ -160,6 +160,9 @@ public sealed class MessageMask
 
     private static void Put(FieldDescriptor field, object? value, IMessage target)
     {
+        // To clear one member of a oneof clears whichever is set.
+        if (value is null && field.RealContainingOneof is not null && !field.Accessor.HasValue(target))
+            return;
         field.Accessor.Clear(target);
         if (value is null)
             return;

@@ -67,6 +67,17 @@ public sealed class MessageMaskTests
         Assert.Equal(ADRSettings.ModeOneofCase.Disabled, target.MacSettings.Adr.ModeCase);
     }
 
+    [Theory]
+    [InlineData("mac_settings.adr.mode")]
+    [InlineData("mac_settings.adr.mode.static", "mac_settings.adr.mode.dynamic")]
+    [InlineData("mac_settings.adr.mode.dynamic", "mac_settings.adr.mode.static")]
+    [InlineData("mac_settings.adr.mode", "mac_settings.adr.mode.dynamic.margin")]
+    public void The_member_that_is_set_is_selected_whatever_other_members_the_mask_names(params string[] paths)
+    {
+        var chosen = new EndDevice { MacSettings = new MACSettings { Adr = new ADRSettings { Static = new ADRSettings.Types.StaticMode { NbTrans = 1 } } } };
+        Assert.Equal(chosen, Mask(paths).Select(chosen));
+    }
+
     [Fact]
     public void Clearing_leaves_the_messages_around()
     {
