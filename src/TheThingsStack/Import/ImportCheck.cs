@@ -3,6 +3,7 @@ using Google.Protobuf;
 using LoRaWan.Regional;
 using TheThingsStack.Api;
 using TheThingsStack.Errors;
+using TheThingsStack.FieldMasks;
 
 namespace TheThingsStack.Import;
 
@@ -32,6 +33,18 @@ internal sealed class ImportCheck(EndDevice device, FrequencyPlan? plan, Band? b
     public MACSettings Settings { get; } = device.MacSettings ?? NoSettings;
     public bool Otaa => Device.SupportsJoin;
 
+    /// <summary>The session as the Network Server is sent it: null when all that it holds is for the Application Server, or for no server.</summary>
+    public Session? Session { get; } = Sent(device.Session, "session");
+
+    /// <summary>The MAC state, where the Network Server is sent any of it.</summary>
+    public MACState? MacState { get; } = Sent(device.MacState, "mac_state");
+
+    /// <summary>The pending session, where the Network Server is sent any of it.</summary>
+    public Session? PendingSession { get; } = Sent(device.PendingSession, "pending_session");
+
+    /// <summary>The pending MAC state, where the Network Server is sent any of it.</summary>
+    public MACState? PendingMacState { get; } = Sent(device.PendingMacState, "pending_mac_state");
+
     /// <summary>The parameters that the device brings, each with its path.</summary>
     public DeviceParameters[] Parameters { get; } = ParametersOf(device, way);
 
@@ -55,6 +68,10 @@ internal sealed class ImportCheck(EndDevice device, FrequencyPlan? plan, Band? b
 
     public void Warn(ImportStep step, string rule, string field, string message) =>
         (Findings ??= []).Add(new ImportFinding(ImportSeverity.Warning, step, rule, field, "", message));
+
+    private static T? Sent<T>(T? message, string path)
+        where T : class, IMessage =>
+        message is null || message.CalculateSize() == 0 || FieldPath.NonZero(message, path).Any(AllowedPaths.For(MaskedCall.NetworkServerSet).Contains) ? message : null;
 
     private static DeviceParameters[] ParametersOf(EndDevice device, ImportWay way)
     {

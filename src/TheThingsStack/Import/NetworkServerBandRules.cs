@@ -40,7 +40,7 @@ internal static class NetworkServerBandRules
         var device = check.Device;
         var settings = check.Settings;
         return device.FrequencyPlanId.Length > 0 || device.LorawanPhyVersion != PHYVersion.PhyUnknown || device.SupportsClassB
-            || device.Session is not null || device.MacState is not null || device.PendingMacState is not null
+            || check.Session is not null || check.MacState is not null || check.PendingMacState is not null
             || device.VersionIds is { BandId.Length: > 0 }
             || settings is { Rx2DataRateIndex: not null } or { DesiredRx2DataRateIndex: not null }
                 or { PingSlotDataRateIndex: not null } or { DesiredPingSlotDataRateIndex: not null }

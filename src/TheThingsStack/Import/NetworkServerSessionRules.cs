@@ -34,9 +34,9 @@ internal static class NetworkServerSessionRules
 
     private static void Session(ImportCheck check)
     {
-        if (check.Device.Session is not { } session)
+        if (check.Session is not { } session)
         {
-            if (check.Device.MacState is not null || check.Device.Multicast)
+            if (check.MacState is not null || check.Device.Multicast)
                 check.NetworkServer("N19", "session", "a MAC state and a multicast device need a session");
             return;
         }
@@ -48,7 +48,7 @@ internal static class NetworkServerSessionRules
 
     private static void NetworkKeys(ImportCheck check)
     {
-        if (check.Device.Session is { } session)
+        if (check.Session is { } session)
             NetworkKeys(check, "N20", session.Keys, "session.keys", check.KeyVersion, mayBeLeftOut: true);
     }
 
@@ -75,7 +75,7 @@ internal static class NetworkServerSessionRules
 
     private static void SessionKeyId(ImportCheck check)
     {
-        if (check is { Otaa: true, Device.Session: { } session } && session.Keys is not { SessionKeyId.IsEmpty: false })
+        if (check is { Otaa: true, Session: { } session } && session.Keys is not { SessionKeyId.IsEmpty: false })
             check.NetworkServer("N21", "session.keys.session_key_id", "the session of a device that joins needs a session key ID");
     }
 
@@ -83,8 +83,8 @@ internal static class NetworkServerSessionRules
     {
         if (!check.Otaa)
             return;
-        var session = check.Device.PendingSession;
-        var state = check.Device.PendingMacState;
+        var session = check.PendingSession;
+        var state = check.PendingMacState;
         if (state is null)
         {
             if (session is not null)
@@ -124,7 +124,7 @@ internal static class NetworkServerSessionRules
 
     private static void Version(ImportCheck check)
     {
-        if (check.Device is { LorawanVersion: MACVersion.MacUnknown, Session: not null })
+        if (check is { Device.LorawanVersion: MACVersion.MacUnknown, Session: not null })
         {
             check.Report(ImportStep.NetworkServer, "N26", "lorawan_version", "pkg/rpcserver:rpc_recovered", "a device with a session needs lorawan_version (the Network Server crashes without)");
         }

@@ -38,11 +38,25 @@ internal static class ValidationRules
         var sent = !isZero || parentIsEmpty || check.SendsZeros(field);
         if (servers.HasFlag(DeviceServers.JoinServer))
             return sent ? ImportStep.JoinServerRequest : ImportStep.JoinServer;
-        if (servers.HasFlag(DeviceServers.NetworkServer))
+        if (servers.HasFlag(DeviceServers.NetworkServer) && IsSentToNetworkServer(check, field))
             return sent ? ImportStep.NetworkServerRequest : IsFilledIn(field) ? null : ImportStep.NetworkServerStored;
         if (servers.HasFlag(DeviceServers.ApplicationServer))
             return sent ? ImportStep.ApplicationServerRequest : ImportStep.ApplicationServer;
         return null;
+    }
+
+    /// <summary>A session or state that holds nothing for the Network Server is not sent, so that nothing is missing in it.</summary>
+    private static bool IsSentToNetworkServer(ImportCheck check, string field)
+    {
+        var dot = field.IndexOf('.', StringComparison.Ordinal);
+        return (dot < 0 ? field : field[..dot]) switch
+        {
+            "session" => check.Session is not null,
+            "mac_state" => check.MacState is not null,
+            "pending_session" => check.PendingSession is not null,
+            "pending_mac_state" => check.PendingMacState is not null,
+            _ => true,
+        };
     }
 
     private static bool IsReplacedByCli(string field, bool otaa) =>
