@@ -49,9 +49,11 @@ internal sealed class WanesyColumns
     ];
 
     private static readonly FrozenDictionary<string, WanesyColumn> ByName =
-        NamesInFile.Select((name, i) => KeyValuePair.Create(name, (WanesyColumn)i))
-            .Append(new("devAddr", WanesyColumn.DevAddr))
-            .Append(new("rfRegions", WanesyColumn.RfRegion))
+        NamesInFile.Select((name, i) => KeyValuePair.Create(name, (WanesyColumn)i)).ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Names of other exports; they count where the file does not have the column under its own name.</summary>
+    private static readonly FrozenDictionary<string, WanesyColumn> ByOtherName =
+        new Dictionary<string, WanesyColumn> { ["devAddr"] = WanesyColumn.DevAddr, ["rfRegions"] = WanesyColumn.RfRegion }
             .ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Columns that say nothing about the device in The Things Stack.</summary>
@@ -69,6 +71,7 @@ internal sealed class WanesyColumns
     {
         Width = header.Count;
         Array.Fill(positions, -1);
+        var otherPositions = new Dictionary<WanesyColumn, int>();
         var unknown = new List<string>();
         for (var i = 0; i < header.Count; i++)
         {
@@ -76,8 +79,15 @@ internal sealed class WanesyColumns
             // Of two columns with one name the last counts, as for the Go tool.
             if (ByName.TryGetValue(name, out var column))
                 positions[(int)column] = i;
+            else if (ByOtherName.TryGetValue(name, out column))
+                otherPositions[column] = i;
             else if (name.Length > 0 && !Unused.Contains(name))
                 unknown.Add(name);
+        }
+        foreach (var (column, position) in otherPositions)
+        {
+            if (positions[(int)column] < 0)
+                positions[(int)column] = position;
         }
         Unknown = unknown;
     }

@@ -69,6 +69,24 @@ public sealed class WanesySourceTests
         Assert.StartsWith("devices.csv:1: ", failure.Advice, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("26015678")]
+    public async Task A_column_under_its_own_name_counts_and_not_one_under_another_name(string other)
+    {
+        var result = await WanesyRun.ApplicationAsync($"{WanesyRun.Header},devAddr\n{WanesyRun.Abp},{other}\n");
+
+        Assert.Equal("26011234", Assert.Single(result.Lines)["session"]!["dev_addr"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task A_DevAddr_under_its_other_name_alone_is_read()
+    {
+        var result = await WanesyRun.ApplicationAsync($"{WanesyRun.Header.Replace("dev_addr", "devAddr", StringComparison.Ordinal)}\n{WanesyRun.Abp}\n");
+
+        Assert.Equal("26011234", Assert.Single(result.Lines)["session"]!["dev_addr"]!.GetValue<string>());
+    }
+
     [Fact]
     public async Task Columns_that_nobody_knows_are_named_and_known_ones_without_use_are_not()
     {
