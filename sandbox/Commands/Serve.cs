@@ -119,6 +119,7 @@ public static class Serve
             await PrintAsync(output, "bash", variables.Select(v => $"export {v.Name}=\"{v.Value}\""));
             await PrintAsync(output, "PowerShell", variables.Select(v => $"$env:{v.Name} = \"{v.Value}\""));
             await PrintAsync(output, "cmd", variables.Select(v => $"set {v.Name}={v.Value}"));
+            await PrintAsync(output, "the program, as it was built here (bash; PowerShell and cmd: call it by that path)", [$"export PATH=\"{Path.GetDirectoryName(ToolRun.Program)}:$PATH\""]);
             await PrintAsync(output, "then, in that other window, the whole way (a line at a time)", Journey(app, stack.TlsAddress, stackAuthority));
             await PrintAsync(
                 output,

@@ -21,8 +21,8 @@ public sealed class ServeDevices(TtsCluster stack, string application, TextWrite
     public async Task RunAsync(TextReader input, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(input);
-        // Reading a terminal blocks, whatever the token says: it must not keep the networks from starting or stopping.
-        await Task.Run(
+        // Reading a terminal blocks, whatever the token says: it must not keep the networks from starting, and nobody waits for it at the end.
+        var reading = Task.Run(
             async () =>
             {
                 while (await input.ReadLineAsync(cancellation) is { } line)
@@ -32,6 +32,7 @@ public sealed class ServeDevices(TtsCluster stack, string application, TextWrite
                 }
             },
             cancellation);
+        await reading.WaitAsync(cancellation);
     }
 
     /// <summary>Does what a line says; gives what came of it.</summary>

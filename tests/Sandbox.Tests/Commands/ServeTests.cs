@@ -20,6 +20,7 @@ public sealed partial class ServeTests
         Assert.Contains("source has 2 devices", text, StringComparison.Ordinal);
         foreach (var command in new[] { "application --dry-run", "import devices.json", "ttnv2 retire", "verify --journal", "rollback DEVICE", "tts application source" })
             Assert.Contains($"ttn-lw-migrate {command}", text, StringComparison.Ordinal);
+        Assert.Matches("export PATH=\"[^\"]+:\\$PATH\"", text);
     }
 
     [Fact]
@@ -48,6 +49,16 @@ public sealed partial class ServeTests
         Assert.Equal(["no device waits for a join"], new ServeDevices(stack, "target", output).Do("join"));
     }
 
+    [Fact]
+    public async Task Ctrl_C_ends_it_although_the_terminal_waits_for_a_line()
+    {
+        using var stop = new CancellationTokenSource();
+        await using var output = new StopWhen("Ctrl-C", stop);
+        using var terminal = new Terminal();
+        Assert.Equal(0, await Serve.RunAsync(new ServeOptions(2, RateLimitProfile.Off, Quiet: true), terminal, output, stop.Token).WaitAsync(TimeSpan.FromMinutes(1)));
+        Assert.Contains("Stopped after ", output.ToString(), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("--tts-round-trip", "far")]
     [InlineData("--tts-capacity", "four-cores")]
@@ -63,6 +74,24 @@ public sealed partial class ServeTests
 
     [GeneratedRegex("TTS_DEFAULT_GRPC_ADDRESS=\"localhost:[0-9]+\"", RegexOptions.None, 1000)]
     private static partial Regex Address();
+
+    /// <summary>Gives no line before it is disposed, and asks no token meanwhile, as a terminal does.</summary>
+    private sealed class Terminal : TextReader
+    {
+        private readonly ManualResetEventSlim line = new();
+
+        public override ValueTask<string?> ReadLineAsync(CancellationToken cancellationToken)
+        {
+            line.Wait(CancellationToken.None);
+            return new((string?)null);
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            line.Set();
+            base.Dispose(disposing);
+        }
+    }
 
     /// <summary>Stops what writes to it when it has written a text.</summary>
     private sealed class StopWhen(string text, CancellationTokenSource stop) : StringWriter(System.Globalization.CultureInfo.InvariantCulture)
