@@ -26,7 +26,7 @@ internal static class FrequencyPlansCommand
             The plans are part of this program (as of 2025-11-20); --frequency-plans-url and --frequency-plans-dir read others.
             """,
         Examples = ["ttn-lw-migrate frequency-plans", "ttn-lw-migrate frequency-plans EU_863_870_TTN --output json"],
-        FlagFactory = () => [OutputFormat.Flag()],
+        FlagFactory = () => [OutputFormat.Flag],
         RunAsync = RunAsync,
     };
 
@@ -34,7 +34,7 @@ internal static class FrequencyPlansCommand
     {
         if (invocation.Arguments.Count > 1)
             throw new UsageException($"one frequency plan at a time, not {invocation.Arguments.Count}");
-        var isJson = OutputFormat.IsJson(invocation.Flags);
+        var isJson = OutputFormat.IsJson(invocation);
         var store = FrequencyPlanFlags.Open(invocation.Flags, invocation.Environment);
         if (invocation.Arguments is [var id])
         {

@@ -1,20 +1,28 @@
 using Cli.CommandLine;
-using TheThingsStack.Errors;
 
 namespace Cli.Commands;
 
-/// <summary><c>--output</c>: a table for people, or JSON for scripts.</summary>
+/// <summary><c>--output</c> of the commands that show something: a table for people, or JSON for scripts.</summary>
 internal static class OutputFormat
 {
     private const string Name = "output";
+    private const string Json = "json";
+    private const string Table = "table";
 
-    public static Flag Flag() => new(Name, FlagKind.Text, "table or json") { Default = "table", Words = ["table", "json"], Addition = true, Shorthand = 'o' };
-
-    /// <exception cref="FailureException">Neither of the two.</exception>
-    public static bool IsJson(FlagValues flags) => flags.Text(Name) switch
+    public static Flag Flag { get; } = new(Name, FlagKind.Text, "What to print: table for people, json for scripts (one object per line)")
     {
-        "json" => true,
-        "table" => false,
-        var other => throw new FailureException(new Failure($"--{Name} is {Quote.Double(other)}; it is table or json")),
+        Addition = true,
+        Shorthand = 'o',
+        Default = Table,
+        Words = [Table, Json],
+    };
+
+    /// <summary>True for JSON.</summary>
+    /// <exception cref="UsageException">Neither of the two.</exception>
+    public static bool IsJson(Invocation invocation) => invocation.Flags.Text(Name) switch
+    {
+        Json => true,
+        Table => false,
+        var other => throw new UsageException($"invalid argument {Quote.Double(other)} for \"--{Name}\" flag: table or json"),
     };
 }

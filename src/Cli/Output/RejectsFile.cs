@@ -1,5 +1,4 @@
 using Cli.CommandLine;
-using Cli.Journals;
 using Migration;
 using TheThingsStack.Errors;
 
