@@ -35,6 +35,8 @@ public static class CliApplication
             var parsed = FlagParser.Parse(command, words);
             if (parsed.Help || command.RunAsync is null)
             {
+                if (!parsed.Help && command.Parent is not null && parsed.Arguments is [var word, ..])
+                    ReportUnknown(command, word, error);
                 WriteOutput(environment, HelpText.Help(command, environment.Variable));
                 return 0;
             }
@@ -72,6 +74,15 @@ public static class CliApplication
 
         Task<int> RunAsync(Command command, IReadOnlyDictionary<string, GivenValue> given, IReadOnlyList<string> arguments) =>
             command.RunAsync!(new Invocation(command, new FlagValues(command, given, environment.Variable), arguments, environment, cancellation));
+    }
+
+    /// <summary>A command that only has others below it got a word that is none of them: where the Go tool answers with help alone, a note tells.</summary>
+    private static void ReportUnknown(Command command, string word, TextWriter error)
+    {
+        if (command.Addition)
+            throw CommandFinder.Unknown(command, word);
+        var near = CommandFinder.Nearest(command, word) is { } name ? $"; did you mean {name}?" : "";
+        error.Write($"note: unknown command {Quote.Double(word)} for {Quote.Double(command.Path)}: nothing was done{near}\n");
     }
 
     /// <summary>Writes text (help, lists, scripts) to standard output.</summary>

@@ -96,12 +96,42 @@ public sealed class BadInputTests
     [Theory]
     [InlineData("ttnv4", "\n\nDid you mean this?\n\tttnv2\n")]
     [InlineData("verion", "\n\nDid you mean this?\n\tversion\n")]
-    [InlineData("devices2", "")]
+    [InlineData("quux", "")]
     [InlineData("\"ttnv2\"", "\n\nDid you mean this?\n\tttnv2\n")]
     public async Task An_unknown_command_is_named_with_what_is_near(string word, string suggestion)
     {
         var message = $"unknown command \"{word.Replace("\"", "\\\"", StringComparison.Ordinal)}\" for \"ttn-lw-migrate\"{suggestion}";
         Assert.Equal(new CliResult(1, "", $"Error: {message}\nRun 'ttn-lw-migrate --help' for usage.\n{message}\n"), await CliRun.Of(word));
+    }
+
+    [Theory]
+    [InlineData("devices2", "device")]
+    [InlineData("aplication", "application")]
+    public async Task A_command_of_the_guide_that_was_mistyped_is_suggested_although_it_is_deprecated(string word, string suggestion)
+    {
+        var result = await CliRun.Of(word, "--source", "ttnv2");
+        Assert.Equal((1, ""), (result.ExitCode, result.Output));
+        Assert.EndsWith($"hint: Did you mean {suggestion}?\n", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("ttnv2 aplication my-app", "note: unknown command \"aplication\" for \"ttn-lw-migrate ttnv2\": nothing was done; did you mean application?\n")]
+    [InlineData("ttnv2 quux", "note: unknown command \"quux\" for \"ttn-lw-migrate ttnv2\": nothing was done\n")]
+    [InlineData("ttnv2", "")]
+    [InlineData("ttnv2 quux --help", "")]
+    public async Task A_mistyped_command_of_a_source_is_noted_beside_its_help(string words, string note)
+    {
+        var result = await CliRun.Of(words.Split(' '));
+        Assert.Equal((0, note), (result.ExitCode, result.Error));
+        Assert.StartsWith("Export devices from TTN V2\n", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_mistyped_command_of_the_journal_is_an_error()
+    {
+        var result = await CliRun.Of("journal", "shw", "dev1");
+        Assert.Equal((2, ""), (result.ExitCode, result.Output));
+        Assert.Contains("unknown command \"shw\" for \"ttn-lw-migrate journal\"\n\nDid you mean this?\n\tshow\n", result.Error, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -18,14 +18,25 @@ public static class CommandFinder
             command = child;
         }
         if (command.Parent is null && NextWord(command, left) is { } unknown)
-        {
-            throw new UsageException($"unknown command {Quote.Double(left[unknown])} for \"{command.Path}\"{Suggest(command, left[unknown])}")
-            {
-                HelpOf = command,
-            };
-        }
+            throw Unknown(command, left[unknown]);
         return (command, left);
     }
+
+    /// <summary>A word that is no command below this one, with those that are near.</summary>
+    public static UsageException Unknown(Command command, string word)
+    {
+        var suggestion = Suggest(command, word);
+        // The Go tool does not suggest the commands of the guide, since they are deprecated.
+        var ofGuide = suggestion.Length > 0 ? null : command.Children.FirstOrDefault(child => child.Deprecated is not null && IsNear(word, child));
+        return new UsageException($"unknown command {Quote.Double(word)} for \"{command.Path}\"{suggestion}", ofGuide is null ? null : $"Did you mean {ofGuide.Name}?")
+        {
+            HelpOf = command,
+        };
+    }
+
+    /// <summary>The name of a command below this one that is near; null when there is none.</summary>
+    public static string? Nearest(Command command, string word) =>
+        command.Children.Where(child => child.IsShown && IsNear(word, child)).MinBy(child => EditDistance.Between(word, child.Name))?.Name;
 
     /// <summary>Position of the first word that is neither a flag nor a flag's value; null when there is none.</summary>
     private static int? NextWord(Command command, List<string> words)
