@@ -71,8 +71,16 @@ internal static class TtnV2Errors
         },
         _ => new Failure($"discovery server {e.Target}: {e.Detail}")
         {
-            Advice = e.Advice ?? "check the discovery server address; the community network of V2 was closed in 2021, private clusters have one of their own",
+            Advice = AdviceOnTheWay(e) ?? "check the discovery server address; the community network of V2 was closed in 2021, private clusters have one of their own",
         },
+    };
+
+    private static string? AdviceOnTheWay(RpcException e) => e.Trouble switch
+    {
+        ConnectTrouble.UnknownAuthority => "if the cluster is yours, give the certificate of its authority with --ca-cert, or name the file in TTNV2_CA_CERT",
+        ConnectTrouble.TlsPort => "if this is the port with TLS, leave out --discovery-server-insecure and TTNV2_DISCOVERY_SERVER_INSECURE; else check host and port",
+        ConnectTrouble.PlaintextPort => "use the port with TLS; or, if the network in between is safe, --discovery-server-insecure",
+        _ => e.Advice,
     };
 
     private static bool IsWrapped(RpcException e, string code) =>

@@ -105,7 +105,8 @@ internal static class TtnV2Mapping
     {
         AbpLeftRunning =>
             "delete these devices from V2 once they are imported, or both networks answer them; move the gateways that hear them to The Things Stack, "
-            + "because Packet Broker does not route their DevAddr; then set their RX1 delay: they keep the 1 s of V2, 5 s is recommended",
+            + "because Packet Broker does not route their DevAddr; then set their RX1 delay: they keep the 1 s of V2, 5 s is recommended. A device among them "
+            + "that joins has lost its AppKey to an earlier run: do not import its line, name the journal of that run with --journal and export again",
         SessionKept =>
             "these devices keep the DevAddr and the RX1 delay of 1 s of V2: move the gateways that hear them to The Things Stack, because Packet Broker "
             + "does not route their DevAddr",

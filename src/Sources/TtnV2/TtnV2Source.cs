@@ -54,7 +54,7 @@ public sealed partial class TtnV2Source : IDeviceSource
         {
             trusted = TlsTrust.TryReadFile(options.CaCert.Value, out var certificates, out var reason)
                 ? certificates
-                : throw new FailureException(new Failure(reason));
+                : throw new FailureException(new Failure(reason) { Advice = "the path comes from --ca-cert or TTNV2_CA_CERT" });
         }
         return new TtnV2Source(options, context, trusted);
     }

@@ -6,6 +6,7 @@ using Sandbox.Grpc;
 using Sandbox.TtnV2;
 using Sources.TtnV2;
 using Testing;
+using TheThingsStack.Errors;
 using Xunit.Abstractions;
 using LoRaWanDevice = Sources.TtnV2.Api.LoRaWan.Device;
 using V2Device = Sources.TtnV2.Api.Handler.Device;
@@ -160,12 +161,42 @@ public sealed class TtnV2SourceTests(ITestOutputHelper log) : IAsyncLifetime, ID
         };
         var refused = await RunAsync(tls, new ExportOptions { DryRun = true }, application: "my-app");
         Assert.Contains(cluster.DiscoveryTlsAddress, refused.Stopped!.Message, StringComparison.Ordinal);
+        Assert.Equal("if the cluster is yours, give the certificate of its authority with --ca-cert, or name the file in TTNV2_CA_CERT", refused.Stopped.Advice);
         var file = Path.GetTempFileName();
         try
         {
             await File.WriteAllTextAsync(file, cluster.CaCertificatePem);
             var summary = await RunAsync(tls with { CaCert = new(file, "--ca-cert") }, new ExportOptions { DryRun = true }, application: "my-app");
             Assert.Equal(1, summary.Exported);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Theory]
+    [InlineData(true, "if this is the port with TLS, leave out --discovery-server-insecure and TTNV2_DISCOVERY_SERVER_INSECURE; else check host and port")]
+    [InlineData(false, "use the port with TLS; or, if the network in between is safe, --discovery-server-insecure")]
+    public async Task Tls_and_the_port_of_discovery_that_do_not_go_together_are_told_by_the_names_of_the_flags(bool insecure, string advice)
+    {
+        var options = Options(withSession: false) with
+        {
+            DiscoveryServerAddress = new(insecure ? cluster.DiscoveryTlsAddress : cluster.DiscoveryAddress, "--discovery-server-address"),
+            DiscoveryServerInsecure = new(insecure, "--discovery-server-insecure"),
+        };
+        var refused = await RunAsync(options, new ExportOptions { DryRun = true }, application: "my-app");
+        Assert.Equal(advice, refused.Stopped!.Advice);
+    }
+
+    [Fact]
+    public void A_file_without_a_certificate_is_told_with_where_its_path_comes_from()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            var failure = Assert.Throws<FailureException>(() => TtnV2Source.Open(Options(withSession: false) with { CaCert = new(file, "--ca-cert") }, new SourceContext(clock, bytes => bytes.Fill(7), NullLogger.Instance))).Failure;
+            Assert.Equal("the path comes from --ca-cert or TTNV2_CA_CERT", failure.Advice);
         }
         finally
         {
