@@ -49,7 +49,6 @@ public sealed class FilterCommandTests
     [InlineData("check", "missing.json", "open missing.json: ")]
     [InlineData("add-mac-state", "--desired-rx1-delay=16", "--desired-rx1-delay is \"16\"; it is 1 to 15 seconds")]
     [InlineData("add-mac-state", "--network-defaults=missing.json", "open missing.json: ")]
-    [InlineData("check", "--output=xml", "--output is \"xml\"; it is table or json")]
     [InlineData("frequency-plans", "--frequency-plans-url=plans", "error:pkg/fetch:scheme_not_specified (URI scheme not specified)")]
     [InlineData("frequency-plans", "XX", "error:pkg/frequencyplans:not_found (frequency plan `XX` not found)")]
     public async Task A_mistake_is_named(string command, string word, string message)
@@ -58,6 +57,29 @@ public sealed class FilterCommandTests
 
         Assert.Equal((1, ""), (result.ExitCode, result.Output));
         Assert.StartsWith("Error: " + message, result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("check")]
+    [InlineData("frequency-plans")]
+    [InlineData("status")]
+    [InlineData("verify")]
+    public async Task Every_command_that_shows_something_takes_the_output_flag_in_the_same_way(string command)
+    {
+        var wrong = await CliRun.Of(command, "-o", "xml");
+
+        Assert.Equal((2, ""), (wrong.ExitCode, wrong.Output));
+        Assert.StartsWith("Error: invalid argument \"xml\" for \"--output\" flag: table or json\n", wrong.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Plans_that_cannot_be_read_are_told_once_and_not_as_the_fault_of_each_device()
+    {
+        var result = await new CliRun("check", "--frequency-plans-dir=/nowhere/plans") { Input = Encoding.UTF8.GetBytes("{\"ids\":{\"device_id\":\"dev1\"}}\n") }.RunAsync();
+
+        Assert.Equal((1, ""), (result.ExitCode, result.Output));
+        Assert.StartsWith("Error: error:pkg/frequencyplans:read_list (read the list of frequency plans)\n", result.Error, StringComparison.Ordinal);
+        Assert.Contains("frequency-plans.yml", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]

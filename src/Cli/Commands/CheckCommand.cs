@@ -7,6 +7,7 @@ using Cli.CommandLine;
 using Cli.Output;
 using Migration.Filters;
 using TheThingsStack.Errors;
+using TheThingsStack.FrequencyPlans;
 using TheThingsStack.Import;
 using TheThingsStack.Json;
 
@@ -35,7 +36,7 @@ internal static class CheckCommand
         Examples = ["ttn-lw-migrate check devices.json", "ttn-lw-migrate ttnv2 application my-app --dry-run | ttn-lw-migrate check --output json"],
         FlagFactory = () =>
         [
-            OutputFormat.Flag(),
+            OutputFormat.Flag,
             new(Whole, FlagKind.Switch, "check for an import that sends MAC parameters whole, instead of that of ttn-lw-cli") { Addition = true },
         ],
         RunAsync = RunAsync,
@@ -44,9 +45,11 @@ internal static class CheckCommand
     private static async Task<int> RunAsync(Invocation invocation)
     {
         var environment = invocation.Environment;
-        var isJson = OutputFormat.IsJson(invocation.Flags);
+        var isJson = OutputFormat.IsJson(invocation);
         var way = invocation.Flags.IsOn(Whole) ? ImportWay.WholeParameters : ImportWay.OfficialCli;
-        var filter = new CheckFilter(FrequencyPlanFlags.Open(invocation.Flags, environment), way);
+        var plans = FrequencyPlanFlags.Open(invocation.Flags, environment);
+        await plans.RequireIndexAsync(invocation.Cancellation);
+        var filter = new CheckFilter(plans, way);
         await using var file = DeviceFile.Open(invocation);
         await using var output = new FilterOutput(environment.StandardOutput);
         var text = new ArrayBufferWriter<byte>(BlockSize * 2);

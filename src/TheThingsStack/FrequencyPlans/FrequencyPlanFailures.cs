@@ -7,12 +7,15 @@ namespace TheThingsStack.FrequencyPlans;
 /// <summary>The failures of a frequency plan store, named as The Things Stack names them (facts/frequency-plans.md section 5).</summary>
 internal static class FrequencyPlanFailures
 {
+    /// <summary>Name of the failure of the index.</summary>
+    public const string NoList = "read_list";
+
     private const string Package = "pkg/frequencyplans";
 
     public static Failure NotFound(string id, IReadOnlyList<string> nearest) =>
         Named(Package, "not_found", $"frequency plan `{id}` not found", ("id", id)) with { Advice = Advice(id, nearest) };
 
-    public static Failure ReadList(Failure cause) => Named(Package, "read_list", "read the list of frequency plans") with { Cause = cause };
+    public static Failure ReadList(Failure cause) => Named(Package, NoList, "read the list of frequency plans") with { Cause = cause };
 
     public static Failure Read(string id, Failure cause) =>
         Named(Package, "read", $"read frequency plan `{id}`", ("id", id)) with { Cause = cause };

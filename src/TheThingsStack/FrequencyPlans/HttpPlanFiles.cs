@@ -34,7 +34,7 @@ internal sealed class HttpPlanFiles(Uri address, HttpMessageInvoker client, Time
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            throw Fails(file, folder.Uri, e.InnerException is { } inner ? $"{e.Message} {inner.Message}" : e.Message, null, e);
+            throw Fails(file, folder.Uri, e.InnerException is { } inner && !e.Message.Contains(inner.Message, StringComparison.Ordinal) ? $"{e.Message} {inner.Message}" : e.Message, null, e);
         }
     }
 

@@ -21,3 +21,17 @@ public interface IFrequencyPlanStore
     /// <exception cref="FailureException">The index itself cannot be read.</exception>
     IAsyncEnumerable<FrequencyPlanResult> ListAsync(CancellationToken cancellation);
 }
+
+/// <summary>What holds for every store.</summary>
+public static class FrequencyPlanStores
+{
+    /// <summary>Reads the index, so that plans that cannot be had at all are told once and not as the fault of each device.</summary>
+    /// <exception cref="FailureException">The index cannot be read.</exception>
+    public static async Task RequireIndexAsync(this IFrequencyPlanStore plans, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(plans);
+        // No plan is read for a name that the index does not have.
+        if ((await plans.FindAsync("", cancellation).ConfigureAwait(false)).Failure is { Name: FrequencyPlanFailures.NoList } failure)
+            throw new FailureException(failure);
+    }
+}
