@@ -12,6 +12,8 @@ internal sealed class ExportProgress(StatusWriter status, TimeProvider clock, bo
     /// <summary>Failures of one reason that are printed with all their details; further ones get one line each.</summary>
     public const int DetailedPerReason = 20;
 
+    private const int FewestForEstimate = 10;
+
     private static readonly TimeSpan OnTerminal = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Elsewhere = TimeSpan.FromSeconds(30);
 
@@ -20,6 +22,7 @@ internal sealed class ExportProgress(StatusWriter status, TimeProvider clock, bo
     private TimeSpan _shown = TimeSpan.Zero;
     private int? _total;
     private int _done;
+    private int _earlier;
     private int _failed;
 
     /// <inheritdoc/>
@@ -43,7 +46,11 @@ internal sealed class ExportProgress(StatusWriter status, TimeProvider clock, bo
                 _failed++;
                 ReportFailure(failed.Failure);
                 break;
-            case ExportEvent.Exported or ExportEvent.Skipped:
+            case ExportEvent.Exported exported:
+                _done++;
+                _earlier += exported.FromJournal ? 1 : 0;
+                break;
+            case ExportEvent.Skipped:
                 _done++;
                 break;
         }
@@ -76,23 +83,26 @@ internal sealed class ExportProgress(StatusWriter status, TimeProvider clock, bo
         if (now - _shown < (status.IsTerminal ? OnTerminal : Elsewhere))
             return;
         _shown = now;
-        var text = Describe(_done, _total, _failed, now);
+        var text = Describe(_done, _total, _failed, now, _earlier);
         if (status.IsTerminal)
             status.ShowStatus(text);
         else
             status.WriteLine(text);
     }
 
-    /// <summary>E.g. <c>1200 of 40000 devices (3 %), 4.9/s, about 2 h 12 min to go, 3 failed</c>.</summary>
-    internal static string Describe(int done, int? total, int failed, TimeSpan elapsed)
+    /// <summary>
+    /// E.g. <c>1200 of 40000 devices (3 %), 4.9/s, about 2 h 12 min to go, 3 failed</c>. Devices of an earlier run take no time and say nothing about
+    /// that of the others; neither do the first few.
+    /// </summary>
+    internal static string Describe(int done, int? total, int failed, TimeSpan elapsed, int earlier = 0)
     {
-        var rate = elapsed > TimeSpan.Zero ? done / elapsed.TotalSeconds : 0;
+        var rate = elapsed > TimeSpan.Zero ? (done - earlier) / elapsed.TotalSeconds : 0;
         var text = total is > 0
             ? string.Create(CultureInfo.InvariantCulture, $"{done} of {total} devices ({100L * done / total} %)")
             : string.Create(CultureInfo.InvariantCulture, $"{done} devices");
         if (rate > 0)
             text += string.Create(CultureInfo.InvariantCulture, $", {rate:0.0}/s");
-        if (rate > 0 && total > done)
+        if (rate > 0 && done - earlier >= FewestForEstimate && total > done)
             text += $", about {Duration(TimeSpan.FromSeconds((total.Value - done) / rate))} to go";
         return failed > 0 ? string.Create(CultureInfo.InvariantCulture, $"{text}, {failed} failed") : text;
     }

@@ -1,14 +1,15 @@
 namespace Cli.Output;
 
 /// <summary>
-/// Standard error shared by messages and a status line that is rewritten in place. The status line is shown on a terminal only.
+/// Standard error shared by messages and a status line that is rewritten in place. The status line is shown on a terminal only, and not on one
+/// that cannot erase a line (TERM=dumb).
 /// Safe to use from several threads.
 /// </summary>
 internal sealed class StatusWriter(CliEnvironment environment)
 {
     private const string EraseLine = "\r\u001b[K";
     private readonly Lock _lock = new();
-    private readonly bool _isTerminal = environment.StandardErrorIsTerminal();
+    private readonly bool _isTerminal = environment.StandardErrorIsTerminal() && environment.Variable("TERM") is not "dumb";
     private bool _statusShown;
 
     /// <summary>Whether a status line can be shown.</summary>

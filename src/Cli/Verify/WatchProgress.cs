@@ -33,7 +33,7 @@ internal sealed class WatchProgress(StatusWriter status, TimeProvider clock)
         waiting = progress.IsWatching ? progress.Waiting : -1;
         var text = string.Create(
             CultureInfo.InvariantCulture,
-            $"{progress.Checked} devices checked: {progress.Arrived} arrived, {progress.Attention} need somebody, {progress.Waiting} awaited");
+            $"{progress.Checked} checked: {progress.Arrived} arrived, {progress.Attention} need somebody, {progress.Waiting} awaited");
         if (progress.NextLook is { } next)
             text += string.Create(CultureInfo.InvariantCulture, $"; next look {next.UtcDateTime:HH:mm:ss} UTC");
         if (status.IsTerminal)

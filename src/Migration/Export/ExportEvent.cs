@@ -17,7 +17,8 @@ public abstract record ExportEvent
     /// <param name="Device">The device at the source.</param>
     /// <param name="DeviceId">Its ID in The Things Stack.</param>
     /// <param name="Notes">What to know about it.</param>
-    public sealed record Exported(DeviceReference Device, string DeviceId, IReadOnlyList<Note> Notes) : ExportEvent;
+    /// <param name="FromJournal">Whether an earlier run had read it, so that it took no time.</param>
+    public sealed record Exported(DeviceReference Device, string DeviceId, IReadOnlyList<Note> Notes, bool FromJournal = false) : ExportEvent;
 
     /// <summary>A device cannot go; nothing about it changed anywhere.</summary>
     public sealed record Rejected(DeviceReference Device, Failure Failure) : ExportEvent;

@@ -261,7 +261,7 @@ public sealed class Exporter(
             tally.FromJournal++;
         if (options.DryRun && candidate.Retires != RetireScope.None)
             tally.ToRetire++;
-        progress?.Report(new ExportEvent.Exported(candidate.Reference, id, candidate.Notes));
+        progress?.Report(new ExportEvent.Exported(candidate.Reference, id, candidate.Notes, candidate.Entry is not null));
         // The line without its line feed.
         if (target is not null || (!options.DryRun && journal is not null))
             await handOver.BeginAsync(candidate, line.WrittenMemory[..^1]);
