@@ -91,7 +91,7 @@ internal static class ExportCommand
             if (summary.Stopped is { } stopped)
                 FailurePrinter.Write(error, stopped);
             ImportCommand.WriteFormer(error, straight?.Former);
-            SummaryPrinter.Write(error, summary, source.Name, journal?.File, NextCommand.For(summary, invocation, fromStandardInput, journal?.File));
+            SummaryPrinter.Write(error, summary, source.Name, journal?.File, NextCommand.Status(invocation), NextCommand.For(summary, invocation, fromStandardInput, journal?.File));
         });
         if (!isStraight)
             return summary.Succeeded ? ExitCode.Done : ExitCode.Failed;

@@ -9,7 +9,6 @@ using Migration.Import;
 using Migration.Journal;
 using TheThingsStack.Errors;
 using TheThingsStack.Registries;
-using OutputFormat = Cli.Journals.OutputFormat;
 
 namespace Cli.Imports;
 
@@ -76,7 +75,7 @@ internal static class ImportCommand
             status.WriteLine("Stopped at once. Devices in hand may be created in part: run the same command again, it completes them.");
             return ExitCode.Interrupted;
         }
-        status.Write(error => Write(error, summary, invocation, concurrency, journal?.Journal?.File, former));
+        status.Write(error => Write(error, summary, invocation, concurrency, journal?.Journal, former));
         return summary switch
         {
             { Stopped: { } failure } => ExitCode.Of(failure),
@@ -119,7 +118,7 @@ internal static class ImportCommand
         JournalFiles.Folder(environment), $"replaced_{string.Concat(application.Select(static c => char.IsAsciiLetterOrDigit(c) ? c : '-'))}.json");
 
     private static void Write(
-        TextWriter error, ImportSummary summary, Invocation invocation, AdaptiveConcurrency concurrency, string? journal, FormerDevicesFile? former)
+        TextWriter error, ImportSummary summary, Invocation invocation, AdaptiveConcurrency concurrency, DeviceJournal? journal, FormerDevicesFile? former)
     {
         if (summary.Stopped is { } stopped)
             FailurePrinter.Write(error, stopped);
@@ -148,8 +147,14 @@ internal static class ImportCommand
         if (invocation.Flags.IsOn(GlobalFlags.Verbose))
             error.Write(string.Create(CultureInfo.InvariantCulture, $"Devices under way at the end: {concurrency.Limit}\n"));
         if (journal is not null)
-            error.Write($"Recorded in the journal:\n  {FailurePrinter.OneLine(journal)}\n");
+            error.Write($"Recorded in the journal:\n  {FailurePrinter.OneLine(journal.File)}\n");
+        else if (!summary.DryRun && summary.Imported > 0)
+            error.Write("No journal knows these devices: if their lines are of a dry run, they are still alive where they come from.\n");
+        if (journal is not null && StateText.OnBoth(journal.Reader, invocation) is { } onBoth)
+            error.Write(onBoth + "\n");
         WriteFormer(error, former);
+        if (summary is { Total: 0, Stopped: null, Interrupted: false, NotInFile.Count: 0 })
+            return;
         var input = invocation.Arguments is [] or ["-"] ? " < devices.json" : "";
         var again = NextCommand.Again(invocation) + input;
         error.Write("Next:\n");
@@ -162,7 +167,7 @@ internal static class ImportCommand
         else if (summary.DryRun)
             error.Write($"  {NextCommand.Again(invocation, withoutDryRun: true)}{input}\n");
         else
-            error.Write($"  {NextCommand.Verify(invocation)}\n");
+            error.Write($"  {NextCommand.Verify(invocation, isAllInJournal: !summary.Notes.Any(static note => note.Code == Importer.NotInJournalCode))}\n");
 
         void Count(string what, int count, string remark) =>
             error.Write($"  {what,-12}{count.ToString(CultureInfo.InvariantCulture),7}{(remark.Length == 0 ? "" : "  " + remark)}\n");

@@ -1,5 +1,4 @@
 using Cli.CommandLine;
-using Cli.Journals;
 using Cli.Output;
 using Migration.Import;
 using TheThingsStack.Errors;
@@ -107,12 +106,12 @@ internal sealed class ImportProgress(CliEnvironment environment, StatusWriter st
         {
             if (seen < ExportProgress.DetailedPerReason)
             {
-                FailurePrinter.Write(error, Failure.Named("import", "device", $"import device `{device.DeviceId}`") with
+                var import = Failure.Named("import", "device", $"import device `{device.DeviceId}`") with
                 {
                     Attributes = new Dictionary<string, string> { ["device_id"] = device.DeviceId },
                     Cause = failure,
-                    Advice = failure.Advice,
-                });
+                };
+                FailurePrinter.WriteStack(error, import, "Error: ");
             }
             else
             {

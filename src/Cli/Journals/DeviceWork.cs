@@ -35,7 +35,7 @@ internal static class DeviceWork
             status.WriteLine("Stopped at once. What was done to the devices in hand is not known: run the same command again, it looks at the source first.");
             return ExitCode.Interrupted;
         }
-        status.Write(error => Write(error, summary, done));
+        status.Write(error => Write(error, summary, done, NextCommand.Again(invocation, withoutDryRun: summary is { DryRun: true, Stopped: null, Interrupted: false, Failed: 0 })));
         if (json)
         {
             JsonOutput.WriteLine(environment, writer =>
@@ -62,7 +62,7 @@ internal static class DeviceWork
         };
     }
 
-    private static void Write(TextWriter error, DeviceWorkSummary summary, string done)
+    private static void Write(TextWriter error, DeviceWorkSummary summary, string done, string again)
     {
         if (summary.Stopped is { } stopped)
             FailurePrinter.Write(error, stopped);
@@ -76,15 +76,14 @@ internal static class DeviceWork
         Count(done, summary.Done);
         Count("skipped", summary.Skipped);
         Count("failed", summary.Failed);
-        foreach (var problem in summary.Problems)
-        {
-            error.Write($"  {problem.Count.ToString(CultureInfo.InvariantCulture),5}  {problem.Code}: {FailurePrinter.OneLine(problem.Text)}\n");
-            error.Write($"         {string.Join(' ', problem.Devices.Take(DevicesListed).Select(FailurePrinter.OneLine))}{(problem.Count > DevicesListed ? " ..." : "")}\n");
-        }
+        SummaryPrinter.Reasons(error, "Why devices failed:", summary.Problems, DevicesListed);
         SummaryPrinter.Reasons(error, "Worth knowing:", summary.Notes.Where(static note => !note.NeedsPerson), 0);
         SummaryPrinter.Reasons(error, "Needs a person:", summary.Notes.Where(static note => note.NeedsPerson), DevicesListed);
+        var solve = summary.Stopped is not null ? "solve what is said above, then run" : summary.Failed > 0 ? "solve what is listed above, then run" : "run";
         if (summary.Stopped is not null || summary.Interrupted || summary.Failed > 0)
-            error.Write("Next:\n  run the same command again: it looks at the source first and does what is left\n");
+            error.Write($"Next:\n  {solve} the same command again; it looks at the source first and does what is left:\n  {again}\n");
+        else if (summary is { DryRun: true, Done: > 0 })
+            error.Write($"Next:\n  {again}\n");
 
         void Count(string what, int count) => error.Write($"  {what,-12}{count.ToString(CultureInfo.InvariantCulture),7}\n");
     }
@@ -92,13 +91,14 @@ internal static class DeviceWork
     /// <summary>Prints failures at once, everything as JSON when asked to, and a status line on a terminal.</summary>
     private sealed class Printer(CliEnvironment environment, StatusWriter status, string done, bool json) : IProgress<DeviceResult>
     {
+        private readonly HashSet<string> _told = new(StringComparer.Ordinal);
         private int _count;
 
         public void Report(DeviceResult value)
         {
             _count++;
             if (value.Failure is { } failure)
-                status.Write(error => FailurePrinter.Write(error, Failure.Named("journal", "device", $"device `{value.Id}`") with { Cause = failure, Attributes = new Dictionary<string, string> { ["device_id"] = value.Id } }));
+                status.Write(error => Write(error, value.Id, failure));
             if (status.IsTerminal)
                 status.ShowStatus(string.Create(CultureInfo.InvariantCulture, $"{_count} devices"));
             if (!json)
@@ -112,6 +112,16 @@ internal static class DeviceWork
                 if (value.Text is not null)
                     writer.WriteString("text"u8, value.Text);
             });
+        }
+
+        /// <summary>In full the first time, since what one device of thousands runs into others run into too.</summary>
+        private void Write(TextWriter error, string id, Failure failure)
+        {
+            var device = Failure.Named("journal", "device", $"device `{id}`") with { Cause = failure, Attributes = new Dictionary<string, string> { ["device_id"] = id } };
+            if (_told.Count < ExportProgress.DetailedPerReason && _told.Add(failure.ToString()))
+                FailurePrinter.WriteStack(error, device, "Error: ");
+            else
+                error.Write($"Error: device `{FailurePrinter.OneLine(id)}`: {FailurePrinter.OneLine(failure.ToString())}\n");
         }
     }
 }

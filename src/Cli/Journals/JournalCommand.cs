@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text;
 using Cli.CommandLine;
+using Cli.Commands;
+using Cli.Output;
 using Migration.Journal;
 using TheThingsStack.Errors;
 
@@ -116,7 +118,7 @@ internal static class JournalCommand
         {
             var names = reader.NamesOf(id);
             if (names.Count == 0)
-                throw new FailureException(Failure.Named("journal", "unknown_device", $"device `{id}` is not in journal `{reader.File}`"));
+                throw new FailureException(reader.DoesNotKnow(id));
             foreach (var name in names)
             {
                 var entry = reader.Find(name)!;

@@ -1,5 +1,6 @@
 using Cli.CommandLine;
 using Cli.Networks;
+using Cli.Output;
 using Migration.Journal;
 using TheThingsStack.Errors;
 
@@ -49,7 +50,7 @@ internal static class JournalFiles
             }
             : Failure.Named("journal", "several", $"there are {files.Count} journals in `{folder}`") with
             {
-                Advice = $"name one with --journal FILE: {string.Join(", ", files.Select(Path.GetFileName))}",
+                Advice = $"name one with --journal FILE: {string.Join(", ", files.Select(NextCommand.Shell))}",
             });
     }
 }

@@ -59,7 +59,7 @@ internal static class RetireCommand
 
         var retirer = new Retirer(devices, journal, way);
         var preview = await retirer.PreviewAsync(ids, invocation.Cancellation);
-        var text = Describe(preview, source.Name);
+        var text = Describe(preview, source.Name, NextCommand.Journal(invocation));
         if (preview.Ways.GetValueOrDefault(RetireWay.Delete) > 0 && !invocation.Flags.IsOn(Commands.GlobalFlags.DryRun))
             await Confirmation.AskAsync(invocation, text, "delete");
         else
@@ -69,7 +69,7 @@ internal static class RetireCommand
         return await DeviceWork.RunAsync(invocation, status, "retired", json, (progress, interrupt) => retirer.RunAsync(ids, progress, interrupt));
     }
 
-    private static string Describe(RetirePreview preview, string source)
+    private static string Describe(RetirePreview preview, string source, string journal)
     {
         var text = $"About to retire at {source}:\n";
         foreach (var (way, count) in preview.Ways)
@@ -86,6 +86,6 @@ internal static class RetireCommand
             text += string.Create(CultureInfo.InvariantCulture, $"  {preview.Skipped,7}  left alone: nothing to do\n");
         if (preview.Failed > 0)
             text += string.Create(CultureInfo.InvariantCulture, $"  {preview.Failed,7}  left alone: cannot be retired, reasons follow\n");
-        return text + "`ttn-lw-migrate rollback` puts them back.\n";
+        return preview.Ways.Count == 0 ? text : $"{text}`ttn-lw-migrate rollback{journal}` puts them back.\n";
     }
 }

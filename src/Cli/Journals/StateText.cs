@@ -1,3 +1,7 @@
+using System.Globalization;
+using Cli.CommandLine;
+using Cli.Networks;
+using Cli.Output;
 using Migration.Journal;
 
 namespace Cli.Journals;
@@ -20,18 +24,36 @@ internal static class StateText
     };
 
     /// <summary>What devices ask for that are on the target and still at their source.</summary>
-    public static string OnBoth(string source) =>
-        $"they are on The Things Stack and still alive at the source: run the command with --import-to again, or retire them (`ttn-lw-migrate {source} retire`)";
+    /// <param name="source">Name of the source.</param>
+    /// <param name="journal">What commands have to be told about the journal, e.g. <c> --journal night.journal</c>; may be empty.</param>
+    public static string OnBoth(string source, string journal) =>
+        $"they are on The Things Stack and still alive at the source: retire them (`ttn-lw-migrate {source} retire{journal}`), or run the command with --import-to again, where that was used";
+
+    /// <summary>How many devices of a journal are on the target and still at their source, and what they ask for; null when there is none.</summary>
+    public static string? OnBoth(JournalReader journal, Invocation invocation)
+    {
+        var source = journal.Scope().Source;
+        return CountOnBoth(journal) is > 0 and var count
+            ? string.Create(CultureInfo.InvariantCulture, $"On both by the journal: {count}; {OnBoth(source, NextCommand.Journal(invocation))}")
+            : null;
+    }
+
+    /// <summary>Devices of a journal that are on the target and still at their source. A list of devices (a CSV file) is no network that could still serve them.</summary>
+    public static long CountOnBoth(JournalReader journal) =>
+        SourceRegistry.All.FirstOrDefault(source => source.Name == journal.Scope().Source)?.Journal is null ? 0 : journal.CountOnBoth();
 
     /// <summary>What a state asks for; null when nothing.</summary>
-    public static string? Next(DeviceState state) => state switch
+    /// <param name="state">The state.</param>
+    /// <param name="source">Name of the source.</param>
+    /// <param name="journal">What commands have to be told about the journal; may be empty.</param>
+    public static string? Next(DeviceState state, string source, string journal) => state switch
     {
         DeviceState.Read => "run the export again: they have no line yet",
-        DeviceState.Written => "they are still alive at the source: run the export again, or retire them once they are imported (`ttn-lw-migrate ttnv2 retire`)",
+        DeviceState.Written => $"they are still alive at the source: run the export again, or retire them once they are imported (`ttn-lw-migrate {source} retire{journal}`)",
         DeviceState.RetireIntended => "run the export (or retire) again: it looks at the source and finishes what was begun",
-        DeviceState.RestoreIntended => "run `ttn-lw-migrate rollback` again: it looks at the source and finishes what was begun",
-        DeviceState.Retired => "import their lines into The Things Stack; `ttn-lw-migrate rollback` puts them back",
-        DeviceState.Rejected => "solve the reason (`ttn-lw-migrate journal show ID`) and export them again",
+        DeviceState.RestoreIntended => $"run `ttn-lw-migrate rollback{journal}` again: it looks at the source and finishes what was begun",
+        DeviceState.Retired => $"import their lines into The Things Stack; `ttn-lw-migrate rollback{journal}` puts them back",
+        DeviceState.Rejected => $"solve the reason (`ttn-lw-migrate journal show ID{journal}`) and export them again",
         DeviceState.Restored => "they are alive at the source; export them again when the time has come",
         _ => null,
     };

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text;
 using Cli.CommandLine;
-using Cli.Networks;
+using Cli.Commands;
+using Cli.Output;
 using Migration.Journal;
 
 namespace Cli.Journals;
@@ -19,14 +20,14 @@ internal static class StatusCommand
 
     private static Task<int> RunAsync(Invocation invocation)
     {
+        var isJson = OutputFormat.IsJson(invocation);
         using var reader = JournalReader.Open(JournalFiles.Choose(invocation.Environment, invocation.Flags));
         var scope = reader.Scope();
         var counts = reader.Counts();
         var unfinished = reader.CountUnfinished();
-        // A list of devices (a CSV file) is no network that could still serve them.
-        var isNetwork = SourceRegistry.All.FirstOrDefault(source => source.Name == scope.Source)?.Journal is not null;
-        var onBoth = isNetwork ? reader.CountOnBoth() : 0;
-        if (OutputFormat.IsJson(invocation))
+        var named = NextCommand.Journal(invocation);
+        var onBoth = StateText.CountOnBoth(reader);
+        if (isJson)
         {
             JsonOutput.WriteLine(invocation.Environment, json =>
             {
@@ -42,11 +43,11 @@ internal static class StatusCommand
                 json.WriteStartArray("next"u8);
                 foreach (var count in counts)
                 {
-                    if (StateText.Next(count.State) is { } next)
+                    if (StateText.Next(count.State, scope.Source, named) is { } next)
                         json.WriteStringValue($"{StateText.Of(count.State)}: {next}");
                 }
                 if (onBoth > 0)
-                    json.WriteStringValue($"on both: {StateText.OnBoth(scope.Source)}");
+                    json.WriteStringValue($"on both: {StateText.OnBoth(scope.Source, named)}");
                 json.WriteEndArray();
             });
             return Task.FromResult(ExitCode.Done);
@@ -61,14 +62,14 @@ internal static class StatusCommand
         var first = true;
         foreach (var count in counts)
         {
-            if (StateText.Next(count.State) is not { } next)
+            if (StateText.Next(count.State, scope.Source, named) is not { } next)
                 continue;
             text.Append(first ? "\nNext:\n" : "");
             first = false;
             text.Append(CultureInfo.InvariantCulture, $"  {StateText.Of(count.State)}: {next}\n");
         }
         if (onBoth > 0)
-            text.Append(CultureInfo.InvariantCulture, $"{(first ? "\nNext:\n" : "")}  on both: {StateText.OnBoth(scope.Source)}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{(first ? "\nNext:\n" : "")}  on both: {StateText.OnBoth(scope.Source, named)}\n");
         CliApplication.WriteOutput(invocation.Environment, text.ToString());
         return Task.FromResult(ExitCode.Done);
     }

@@ -27,15 +27,18 @@ internal static class NextCommand
                 return ["solve what is listed above, then run the same command again; what is done is only written again:", $"{Again(command, words, keepDryRun: true)}{input} > devices.json"];
             case NextStep.SolveAndRunAgain:
                 var failed = summary.Problems.SelectMany(p => p.Devices).Distinct().ToList();
-                return failed.Count <= MostIds
-                    ? ["solve what is listed above, then export those devices:", $"{Again(command, words, keepDryRun: true, failed)} > more-devices.json"]
-                    : ["solve what is listed above, then export those devices; one ID per line:", $"{Again(command, words, keepDryRun: true, [])} < device_ids.txt > more-devices.json"];
+                return
+                [
+                    .. WithoutThem(summary, $"{Again(command, words, keepDryRun: false)}{input} > devices.json", invocation),
+                    .. failed.Count <= MostIds
+                        ? ["solve what is listed above, then export those devices:", $"{Again(command, words, keepDryRun: true, failed)} > more-devices.json"]
+                        : (string[])["solve what is listed above, then export those devices; one ID per line:", $"{Again(command, words, keepDryRun: true, [])} < device_ids.txt > more-devices.json"],
+                ];
             case NextStep.Continue:
-                return ["run the same command again; it goes on where this run ended and writes the complete file:", $"{Again(command, words, keepDryRun: true)}{input} > devices.json"];
+                var solve = summary.Interrupted ? "run" : "solve what is said above, then run";
+                return [$"{solve} the same command again; it goes on where this run ended and writes the complete file:", $"{Again(command, words, keepDryRun: true)}{input} > devices.json"];
             case NextStep.Import:
-                // A journal in the usual place is found without being named.
-                var named = invocation.Flags.TextOrNull(Journals.JournalFiles.Journal) is { } file ? $" --{Journals.JournalFiles.Journal} {Shell(file)}" : "";
-                return [$"{command.Root.Name} import devices.json --application-id YOUR-APPLICATION --default-grpc-address HOST:PORT{named}"];
+                return [Import(invocation)];
             case NextStep.Verify:
                 return [Commands.StraightThrough.Verify(invocation, journal!)];
             default:
@@ -43,22 +46,45 @@ internal static class NextCommand
         }
     }
 
+    /// <summary>The devices that did not fail need not wait for the others: after an export those that join can join nowhere.</summary>
+    private static string[] WithoutThem(ExportSummary summary, string forReal, Invocation invocation) => summary switch
+    {
+        // A device whose retirement failed is in the file too, and perhaps still alive at its source.
+        { Exported: 0 } or { RetireFailed: > 0 } => [],
+        { DryRun: true } => ["the other devices can go now; those listed above keep their keys meanwhile:", forReal],
+        _ => ["the other devices are in the file, import them now:", Import(invocation)],
+    };
+
+    private static string Import(Invocation invocation) =>
+        $"{invocation.Command.Root.Name} import devices.json --application-id YOUR-APPLICATION --default-grpc-address HOST:PORT{Journal(invocation)}";
+
+    /// <summary>What another command has to be told about the journal of this one: nothing when it is in the usual place, where it is found.</summary>
+    public static string Journal(Invocation invocation) =>
+        invocation.Flags.TextOrNull(Journals.JournalFiles.Journal) is { } file ? $" --{Journals.JournalFiles.Journal} {Shell(file)}" : "";
+
+    /// <summary>The command that shows how far a migration has come.</summary>
+    public static string Status(Invocation invocation) => $"{invocation.Command.Root.Name} status{Journal(invocation)}";
+
     /// <summary>The command line that ran, to be typed again.</summary>
     public static string Again(Invocation invocation, bool withoutDryRun = false) =>
         Again(invocation.Command, invocation.Environment.Arguments, keepDryRun: !withoutDryRun);
 
-    /// <summary>The command that looks whether devices that were imported have arrived: with the same file, application and target.</summary>
-    public static string Verify(Invocation invocation)
+    /// <summary>
+    /// The command that looks whether devices that were imported have arrived: with the same target, and the journal that was named; without one,
+    /// or when it does not know them all, with the same file and application.
+    /// </summary>
+    public static string Verify(Invocation invocation, bool isAllInJournal)
     {
         const string name = "verify";
         var root = invocation.Command.Root;
-        var line = $"{root.Name} {name}";
-        foreach (var file in invocation.Arguments)
+        var journal = isAllInJournal ? Journal(invocation) : "";
+        var line = $"{root.Name} {name}{journal}";
+        foreach (var file in journal.Length > 0 ? [] : invocation.Arguments)
             line += " " + Shell(file);
         var verify = root.Children.First(command => command.Name == name);
         foreach (var flag in verify.LocalFlags)
         {
-            if (!IsForTarget(flag.Name) || invocation.Flags.Origin(flag.Target) != FlagOrigin.CommandLine || (flag.Kind == FlagKind.Switch && !invocation.Flags.IsOn(flag.Target)))
+            if (!IsForTarget(flag.Name) || (journal.Length > 0 && flag.Name == "application-id") || invocation.Flags.Origin(flag.Target) != FlagOrigin.CommandLine || (flag.Kind == FlagKind.Switch && !invocation.Flags.IsOn(flag.Target)))
                 continue;
             line += flag switch
             {
@@ -73,10 +99,10 @@ internal static class NextCommand
             if (invocation.Flags.Origin(flag.Name) != FlagOrigin.Default)
                 line += $" --{flag.Name}={Shell(invocation.Flags.Text(flag.Name))}";
         }
-        return line + (invocation.Arguments is [] or ["-"] ? " < devices.json" : "");
+        return line + (journal.Length == 0 && invocation.Arguments is [] or ["-"] ? " < devices.json" : "");
     }
 
-    /// <summary>What says which application of which cluster, and how to reach it. A journal would stand for the file.</summary>
+    /// <summary>What says which application of which cluster, and how to reach it.</summary>
     private static bool IsForTarget(string flag) =>
         flag is "application-id" or "app-api-key" or "app-api-key-file" or "ca-file" or "insecure" || flag.EndsWith("-grpc-address", StringComparison.Ordinal);
 

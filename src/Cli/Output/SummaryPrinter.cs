@@ -17,8 +17,9 @@ internal static class SummaryPrinter
     /// <param name="summary">What the run came to.</param>
     /// <param name="source">Name of the source.</param>
     /// <param name="journal">Path of the journal; null without one.</param>
+    /// <param name="look">The command that looks into it.</param>
     /// <param name="next">The next commands to type, one per line; may be empty.</param>
-    public static void Write(TextWriter error, ExportSummary summary, string source, string? journal, IReadOnlyList<string> next)
+    public static void Write(TextWriter error, ExportSummary summary, string source, string? journal, string look, IReadOnlyList<string> next)
     {
         error.Write(summary switch
         {
@@ -56,7 +57,7 @@ internal static class SummaryPrinter
         Reasons(error, "Needs a person:", summary.Notes.Where(n => n.NeedsPerson), ExportSummary.ListedPerReason);
 
         if (journal is not null)
-            error.Write($"Journal (keys and history; look with `ttn-lw-migrate status`):\n  {FailurePrinter.OneLine(journal)}\n");
+            error.Write($"Journal (keys and history; look with `{look}`):\n  {FailurePrinter.OneLine(journal)}\n");
         if (next.Count == 0)
             return;
         error.Write("Next:\n");

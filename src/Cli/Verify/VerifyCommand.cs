@@ -49,7 +49,7 @@ internal static class VerifyCommand
             .. ImportFlags.Abp(""),
             new("concurrency", FlagKind.Text, "calls under way at a time; without it the tool finds what the servers do best with") { Addition = true },
             JournalFiles.JournalFlag,
-            Commands.OutputFormat.Flag(),
+            OutputFormat.Flag,
             ReportFile.Flag,
             new(ExportCommand.SourceFlag, FlagKind.Text, "old network to ask too; its flags and variables are those of its export") { Words = [.. Sources.Select(static source => source.Name)], Addition = true },
             .. Sources.SelectMany(static source => source.FlagsOfDeprecatedCommands()),
@@ -66,7 +66,7 @@ internal static class VerifyCommand
             throw new UsageException("a file or a journal, not both");
         if (!WaitTime.TryParse(flags.Text(WaitFlag), out var wait))
             throw new UsageException($"--{WaitFlag} is {Quote.Double(flags.Text(WaitFlag))}; it is a time like 24h, 90m or 1h30m");
-        var isJson = Commands.OutputFormat.IsJson(flags);
+        var isJson = OutputFormat.IsJson(invocation);
         var status = new StatusWriter(environment);
         var log = new StderrLogger(status, flags.IsOn(GlobalFlags.Verbose));
         var cluster = TargetFlags.Plain.Read(invocation, log, null);
@@ -134,7 +134,7 @@ internal static class VerifyCommand
         var unmarked = journal is null ? 0 : await journal.FinishAsync();
         if (stopped is null || tally.Total > 0)
             report.Write(Subject(), tally);
-        status.Write(error => VerifySummary.Write(error, tally, end, stopped, input, unmarked, source is null ? journal?.Reader.Scope().Source : null));
+        status.Write(error => VerifySummary.Write(error, tally, end, stopped, input, unmarked, source is null ? journal?.Reader.Scope().Source : null, source is null && journal is not null ? StateText.OnBoth(journal.Reader, invocation) : null));
         if (isJson)
             VerifySummary.WriteJson(environment, tally, end, stopped, input);
         return (stopped, end) switch

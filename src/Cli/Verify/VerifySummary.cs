@@ -1,5 +1,4 @@
 using System.Globalization;
-using Cli.Journals;
 using Cli.Output;
 using Migration.Verify;
 using TheThingsStack.Errors;
@@ -9,7 +8,7 @@ namespace Cli.Verify;
 /// <summary>How a verification ended: counts first, then what to do.</summary>
 internal static class VerifySummary
 {
-    public static void Write(TextWriter error, VerifyTally tally, VerifyEnd? end, Failure? stopped, VerifyInput input, int unmarked, string? notAsked)
+    public static void Write(TextWriter error, VerifyTally tally, VerifyEnd? end, Failure? stopped, VerifyInput input, int unmarked, string? notAsked, string? onBoth)
     {
         if (stopped is not null)
             FailurePrinter.Write(error, stopped);
@@ -32,6 +31,8 @@ internal static class VerifySummary
             error.Write($"{Number(unmarked)} devices could not be noted as verified: another run holds the journal, or it cannot be written\n");
         if (notAsked is not null)
             error.Write($"The old network was not asked: --source {notAsked} tells which devices it still answers, and has heard since.\n");
+        if (onBoth is not null)
+            error.Write(onBoth + "\n");
         var isFirst = true;
         foreach (var state in CutOver.States)
         {

@@ -167,7 +167,7 @@ internal sealed class DevicePreparation(ImportOptions options, TargetFacts facts
         {
             notes.Add(new Note(
                 "rx1_delay_1s",
-                "its RX1 delay is 1 s: over a slow backhaul or the Packet Broker downlinks come too late; program the device for 5 s and import it with --rx1-delay 5"));
+                "its RX1 delay is 1 s: over a slow backhaul or the Packet Broker downlinks come too late; program the device for 5 s and import it with --rx1-delay 5 (--import-rx1-delay 5 beside --import-to)"));
         }
     }
 

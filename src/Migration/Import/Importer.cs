@@ -25,6 +25,14 @@ public sealed class Importer(
     /// <summary>Devices read ahead or done but not yet reported: one that waits for a server must not hold up the others.</summary>
     private const int Window = 512;
 
+    /// <summary>Code of the note about devices that the journal of the import does not know.</summary>
+    public const string NotInJournalCode = "not_in_journal";
+
+    private static readonly Note NotInJournal = new(
+        NotInJournalCode,
+        "the journal does not know it, so no run has taken it out of service: if its line is of a dry run it is still alive where it comes from",
+        NeedsPerson: true);
+
     private readonly Tally tally = new();
     private readonly Filters.SeenIdentifiers seen = new();
     private readonly ImportJournal? record = journal is null ? null : ImportJournal.Of(journal);
@@ -150,6 +158,7 @@ public sealed class Importer(
 
     private async Task AskAsync(CancellationToken cancellation)
     {
+        await plans.RequireIndexAsync(cancellation);
         var facts = await TargetFacts.AskAsync(cluster, options.Application, options.NeedsToReadKeys || options.OnConflict == ConflictWay.Replace, cancellation);
         preparation = new DevicePreparation(options, facts, plans);
         import = With(options);
@@ -235,7 +244,7 @@ public sealed class Importer(
             result = result with { Failure = duplicate };
         if (name is { } recorded && !options.DryRun && result.Result is ImportResult.Imported or ImportResult.Updated or ImportResult.Skipped && result.SkippedFor is null or "already_there" or "already_there_and_joined")
             await records!.Journal!.RecordAsync(JournalChange.Imported(recorded, Target.ToString()));
-        return result;
+        return records is { Journal: not null } && name is null ? result with { Notes = [.. result.Notes, NotInJournal] } : result;
 
         ImportedDevice Failed(Failure why) => new(id.Length > 0 ? id : $"line {line}", line, ImportResult.Failed, []) { Failure = why };
     }

@@ -175,6 +175,13 @@ public sealed class JournalReader : IDisposable
         }
     });
 
+    /// <summary>Says that the journal does not have a device.</summary>
+    public Failure DoesNotKnow(string id) => Failure.Named("journal", "unknown_device", $"device `{id}` is not in journal `{File}`") with
+    {
+        Attributes = new Dictionary<string, string> { ["device_id"] = id },
+        Advice = "check the ID (`journal list` shows them), or name the journal of the run that exported it with --journal FILE",
+    };
+
     /// <summary>Number of devices that The Things Stack has and that were not retired, or were put back, at their source.</summary>
     public long CountOnBoth() => Guard(File, () =>
     {

@@ -36,7 +36,7 @@ internal static class JournalSelection
                 yield break;
             var devices = reader.NamesOf(id);
             if (devices.Count == 0)
-                yield return new SelectedDevice(id) { Failure = NotThere(reader, id) };
+                yield return new SelectedDevice(id) { Failure = reader.DoesNotKnow(id) };
             foreach (var device in devices)
                 yield return One(reader, device);
         }
@@ -53,11 +53,4 @@ internal static class JournalSelection
             return new SelectedDevice(device.DeviceId) { Failure = e.Failure };
         }
     }
-
-    private static Failure NotThere(JournalReader reader, string id) =>
-        Failure.Named("journal", "unknown_device", $"device `{id}` is not in journal `{reader.File}`") with
-        {
-            Attributes = new Dictionary<string, string> { ["device_id"] = id },
-            Advice = "check the ID (`journal list` shows them), or name the journal of the run that exported it with --journal FILE",
-        };
 }

@@ -39,6 +39,8 @@ public sealed class ExportCommandTests
             Journal (keys and history; look with `ttn-lw-migrate status`):
               FOLDER/ttn-lw-migrate/fake_fake.example.com-1_app.journal
             Next:
+              the other devices are in the file, import them now:
+              ttn-lw-migrate import devices.json --application-id YOUR-APPLICATION --default-grpc-address HOST:PORT
               solve what is listed above, then export those devices:
               ttn-lw-migrate fake device --app-id=app bad > more-devices.json
 
@@ -86,6 +88,35 @@ public sealed class ExportCommandTests
     }
 
     [Fact]
+    public async Task After_a_dry_run_with_failures_the_other_devices_can_go()
+    {
+        var network = new FakeNetwork { Devices = ["dev1", "bad"] };
+        network.Reject("bad", new Failure("broken"));
+        var result = await Run(network, "fake", "application", "app", "--dry-run", "--app-id=app").RunAsync();
+        Assert.EndsWith(
+            """
+            Next:
+              the other devices can go now; those listed above keep their keys meanwhile:
+              ttn-lw-migrate fake application app --app-id=app > devices.json
+              solve what is listed above, then export those devices:
+              ttn-lw-migrate fake device --dry-run --app-id=app bad > more-devices.json
+
+            """,
+            result.Error,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_journal_that_was_named_is_named_in_what_to_type_next()
+    {
+        using var folder = new TemporaryFolder();
+        var journal = Path.Combine(folder.Path, "night.journal");
+        var result = await Run(new FakeNetwork(), "fake", "device", "dev1", "--app-id=app", "--journal", journal).RunAsync();
+        Assert.Contains($"look with `ttn-lw-migrate status --journal {journal}`):\n", result.Error, StringComparison.Ordinal);
+        Assert.EndsWith($"--default-grpc-address HOST:PORT --journal {journal}\n", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Fail_fast_stops_at_the_first_device_that_fails()
     {
         var network = new FakeNetwork();
@@ -93,6 +124,7 @@ public sealed class ExportCommandTests
         var result = await Run(network, "fake", "device", "--app-id=app", "--fail-fast", "bad", "dev2").RunAsync();
         Assert.Equal((1, ""), (result.ExitCode, result.Output));
         Assert.Contains("not reached       1\n", result.Error, StringComparison.Ordinal);
+        Assert.Contains("Next:\n  solve what is said above, then run the same command again; it goes on where this run ended", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -238,6 +270,29 @@ public sealed class ExportCommandTests
         Assert.Contains("\r\u001b[KSummary\n", result.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_terminal_that_cannot_erase_a_line_gets_none_to_rewrite()
+    {
+        var clock = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        var network = new FakeNetwork
+        {
+            OnRetire = _ =>
+            {
+                clock.Advance(TimeSpan.FromSeconds(20));
+                return Task.CompletedTask;
+            },
+        };
+        var result = await new CliRun(["fake", "device", "--app-id=app", .. Enumerable.Range(1, 40).Select(n => $"dev{n}")])
+        {
+            Sources = [network.Define()],
+            ErrorIsTerminal = true,
+            Variables = new Dictionary<string, string> { ["TERM"] = "dumb" },
+            Clock = clock,
+        }.RunAsync();
+        Assert.DoesNotContain('\u001b', result.Error);
+        Assert.Matches(@"(^|\n)\d+ of 40 devices \(\d+ %\)[^\n]*\n", result.Error);
+    }
+
     [Theory]
     [InlineData(0, null, 0, 0, "0 devices")]
     [InlineData(1200, 40000, 0, 245, "1200 of 40000 devices (3 %), 4.9/s, about 2 h 12 min to go")]
@@ -245,8 +300,15 @@ public sealed class ExportCommandTests
     [InlineData(20, 20, 0, 10, "20 of 20 devices (100 %), 2.0/s")]
     [InlineData(10, 6000, 0, 10, "10 of 6000 devices (0 %), 1.0/s, about 1 h 39 min to go")]
     [InlineData(10, 3000, 0, 10, "10 of 3000 devices (0 %), 1.0/s, about 50 min to go")]
+    [InlineData(9, 5000, 0, 30, "9 of 5000 devices (0 %), 0.3/s")]
     public void Progress_reads_so(int done, int? total, int failed, int seconds, string text) =>
         Assert.Equal(text, Cli.Output.ExportProgress.Describe(done, total, failed, TimeSpan.FromSeconds(seconds)));
+
+    [Theory]
+    [InlineData(20000, 20000, "20000 of 40000 devices (50 %)")]
+    [InlineData(20100, 20000, "20100 of 40000 devices (50 %), 2.0/s, about 2 h 45 min to go")]
+    public void Devices_of_an_earlier_run_do_not_make_the_rest_look_fast(int done, int earlier, string text) =>
+        Assert.Equal(text, Cli.Output.ExportProgress.Describe(done, 40000, 0, TimeSpan.FromSeconds(50), earlier));
 
     [Fact]
     public async Task Failures_of_one_reason_are_printed_in_full_a_few_times_then_in_one_line_each()

@@ -112,7 +112,7 @@ public sealed class StraightThroughCommandTests : IAsyncLifetime, IDisposable
         Assert.Contains("device `joined` is on The Things Stack, and its keys are still at the source", second.Error, StringComparison.Ordinal);
         var status = await RunAsync("status", "--journal", Journal);
         Assert.Contains("  of these on both         1\n", status.Output, StringComparison.Ordinal);
-        Assert.Contains("  on both: they are on The Things Stack and still alive at the source: run the command with --import-to again", status.Output, StringComparison.Ordinal);
+        Assert.Contains($"  on both: they are on The Things Stack and still alive at the source: retire them (`ttn-lw-migrate ttnv2 retire --journal {Journal}`), or run the command with --import-to again", status.Output, StringComparison.Ordinal);
 
         var third = await GoAsync();
         Assert.True(third.ExitCode == 0, third.Error);

@@ -141,7 +141,7 @@ public sealed class ImportCommandTests : IAsyncLifetime, IDisposable
         var result = await Run(["devices.json", .. Target()]).RunAsync();
 
         Assert.Equal(0, result.ExitCode);
-        Assert.Contains("There was no device to import", result.Error, StringComparison.Ordinal);
+        Assert.EndsWith("There was no device to import: is it the right file, and did the export write it?\n", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -262,9 +262,74 @@ public sealed class ImportCommandTests : IAsyncLifetime, IDisposable
 
         Assert.DoesNotContain("journal", dryRun.Error, StringComparison.Ordinal);
         Assert.Contains($"Recorded in the journal:\n  {file}\n", first.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("No journal knows", first.Error, StringComparison.Ordinal);
         Assert.Contains("imported_before: ", second.Error, StringComparison.Ordinal);
         using var reader = JournalReader.Open(file);
         Assert.Equal($"{App} at {cluster.Address}", reader.History(new JournalDeviceId("ttnv2", "source-app", "dev-1"))[^1].Detail);
+    }
+
+    [Fact]
+    public async Task A_device_that_its_journal_knows_to_be_alive_at_its_source_is_told_with_the_command_that_retires_it()
+    {
+        files["devices.json"] = Lines(Otaa(1));
+        var file = await JournalOfAsync(1);
+
+        var result = await Run(["devices.json", .. Target(), "--journal", file]).RunAsync();
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains($"On both by the journal: 1; they are on The Things Stack and still alive at the source: retire them (`ttn-lw-migrate ttnv2 retire --journal {file}`)", result.Error, StringComparison.Ordinal);
+        Assert.EndsWith($"Next:\n  ttn-lw-migrate verify --journal {file} --default-grpc-address {cluster.Address} --insecure\n", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_line_that_the_journal_does_not_know_needs_a_person_since_a_dry_run_retires_nothing()
+    {
+        files["devices.json"] = Lines(Otaa(1), Otaa(2));
+        var file = await JournalOfAsync(1);
+
+        var result = await Run(["devices.json", .. Target(), "--journal", file]).RunAsync();
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.Matches("Needs a person:\n      1  not_in_journal: .*\n         dev-2\n", result.Error);
+        Assert.Contains("Next:\n  ttn-lw-migrate verify devices.json ", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_any_journal_that_knows_the_devices_the_import_says_so()
+    {
+        files["devices.json"] = Lines(Otaa(1));
+
+        var dryRun = await Run(["devices.json", .. Target(), "--dry-run"]).RunAsync();
+        var result = await Run(["devices.json", .. Target()]).RunAsync();
+
+        const string Told = "No journal knows these devices: if their lines are of a dry run, they are still alive where they come from.\n";
+        Assert.DoesNotContain(Told, dryRun.Error, StringComparison.Ordinal);
+        Assert.Contains(Told, result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_device_that_fails_is_told_once()
+    {
+        files["devices.json"] = Lines(Otaa(1).Replace("MAC_V1_0_3", "MAC_V7", StringComparison.Ordinal));
+
+        var result = await Run(["devices.json", .. Target(), "--rejects", "rejects.json"]).RunAsync();
+
+        Assert.Single(result.Error.Split('\n'), line => line.EndsWith("(import device `dev-1`)", StringComparison.Ordinal));
+        Assert.DoesNotContain("\\u", Encoding.UTF8.GetString(files["rejects.json"]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Frequency_plans_that_cannot_be_read_stop_the_run_before_the_first_device()
+    {
+        files["devices.json"] = Lines(Otaa(1), Otaa(2));
+
+        var result = await Run(["devices.json", .. Target(), "--frequency-plans-dir", folder.File("no-plans")]).RunAsync();
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.StartsWith("Error: error:pkg/frequencyplans:read_list (read the list of frequency plans)\n", result.Error, StringComparison.Ordinal);
+        Assert.Contains("no-plans", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("dev-1", result.Error, StringComparison.Ordinal);
+        Assert.Empty(cluster.DeviceIds(App));
     }
 
     [Fact]
@@ -294,6 +359,15 @@ public sealed class ImportCommandTests : IAsyncLifetime, IDisposable
         var keys = new Queue<char>(typed);
         Assert.Equal(expected, Cli.Input.HiddenLine.Read(() => keys.Dequeue() is var c && c == '\b' ? new ConsoleKeyInfo(c, ConsoleKey.Backspace, false, false, false) : new ConsoleKeyInfo(c, default, false, false, false)));
         Assert.Empty(keys);
+    }
+
+    /// <summary>A journal of an export that has written a device and left it alive at its source.</summary>
+    private async Task<string> JournalOfAsync(int number)
+    {
+        var file = folder.File("night.journal");
+        await using var journal = DeviceJournal.Open(new JournalOptions(file, new JournalScope("ttnv2", "discovery.example.com:1900"), "1.2.3", TimeProvider.System));
+        await journal.RecordAsync(JournalChange.Written(new JournalDeviceId("ttnv2", "source-app", $"dev-{number}"), "record"u8.ToArray(), Encoding.UTF8.GetBytes(Otaa(number))));
+        return file;
     }
 
     private string[] Target() => ["--application-id", App, "--default-grpc-address", cluster.Address, "--insecure"];

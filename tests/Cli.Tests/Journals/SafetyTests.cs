@@ -257,6 +257,49 @@ public sealed class SafetyTests : IAsyncLifetime, IDisposable
         await ExportAsync();
         var result = await Run("rollback", "--ttnv2.app-access-key=ttn-account-v2.wrong").RunAsync();
         Assert.Equal(4, result.ExitCode);
+        // What stops the run is in full for the first device only, and at the end.
+        Assert.Single(result.Error.Split('\n'), line => line.StartsWith("Error: ", StringComparison.Ordinal) && line.Contains("/journal:device (", StringComparison.Ordinal));
+        Assert.Matches("Why devices failed:\n +[0-9]+  .*\n", result.Error);
+        Assert.EndsWith(
+            "Next:\n  solve what is said above, then run the same command again; it looks at the source first and does what is left:\n  ttn-lw-migrate rollback --ttnv2.app-access-key='***' --verbose\n",
+            result.Error,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_device_that_the_journal_does_not_know_is_named_with_where_to_look()
+    {
+        await ExportAsync();
+        foreach (var words in (string[][])[["journal", "show", "nobody"], ["rollback", "nobody"]])
+        {
+            var result = await Run(words).RunAsync();
+            Assert.Contains("/journal:unknown_device (device `nobody` is not in journal `", result.Error, StringComparison.Ordinal);
+            Assert.Contains("hint: check the ID (`journal list` shows them), or name the journal of the run that exported it with --journal FILE\n", result.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Of_several_journals_one_can_be_named_as_the_message_has_it()
+    {
+        await ExportAsync();
+        File.Copy(Journal, Path.Combine(Path.GetDirectoryName(Journal)!, "other.journal"));
+        var several = await new CliRun("status") { StateFolder = folder.Path }.RunAsync();
+        var named = several.Error[(several.Error.IndexOf("--journal FILE: ", StringComparison.Ordinal) + "--journal FILE: ".Length)..].TrimEnd().Split(", ");
+        Assert.Equal(2, named.Length);
+        foreach (var file in named)
+            Assert.Equal(0, (await Run("status", "--journal", file, "-o", "json").RunAsync()).ExitCode);
+    }
+
+    [Fact]
+    public async Task What_is_to_be_typed_next_names_the_journal_that_was_named()
+    {
+        var journal = folder.File("night.journal");
+        await ExportAsync("--with-session=false", "--journal", journal);
+        var status = await Run("status", "--journal", journal).RunAsync();
+        Assert.Contains($"(`ttn-lw-migrate ttnv2 retire --journal {journal}`)", status.Output, StringComparison.Ordinal);
+        Assert.Contains($"`ttn-lw-migrate rollback --journal {journal}` puts them back", status.Output, StringComparison.Ordinal);
+        var dry = await Run("rollback", "--dry-run", "--journal", journal).RunAsync();
+        Assert.EndsWith($"Next:\n  ttn-lw-migrate rollback --journal {journal} --verbose\n", dry.Error, StringComparison.Ordinal);
     }
 
     [Fact]
