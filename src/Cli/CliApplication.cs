@@ -44,6 +44,7 @@ public static class CliApplication
                 throw new UsageException($"unknown command {Quote.Double(parsed.Arguments[0])} for {Quote.Double(command.Path)}");
             foreach (var (flag, word) in parsed.WordsAfterSwitches)
                 error.Write($"note: --{flag.Name} does not take the next word: it is on, and {Quote.Double(word)} is an argument; write --{flag.Name}={word}\n");
+            RequireValues(command, parsed);
             verbose = parsed.Given.ContainsKey("verbose");
             return await RunAsync(command, parsed.Given, parsed.Arguments);
         }
@@ -74,6 +75,19 @@ public static class CliApplication
 
         Task<int> RunAsync(Command command, IReadOnlyDictionary<string, GivenValue> given, IReadOnlyList<string> arguments) =>
             command.RunAsync!(new Invocation(command, new FlagValues(command, given, environment.Variable), arguments, environment, cancellation));
+    }
+
+    /// <summary>
+    /// Flags of the Go tool may be empty, and then mean what they mean there. Ours may not: an address from a variable that was not set would be as
+    /// if it had not been given, and a device put back without leaving the target.
+    /// </summary>
+    private static void RequireValues(Command command, ParsedWords parsed)
+    {
+        foreach (var given in parsed.Given.Values)
+        {
+            if (given.Text.Length == 0 && command.FindFlag(given.Flag) is { Addition: true, Kind: FlagKind.Text, Secret: false })
+                throw new UsageException($"--{given.Flag} is empty: was a variable not set?");
+        }
     }
 
     /// <summary>A command that only has others below it got a word that is none of them: where the Go tool answers with help alone, a note tells.</summary>

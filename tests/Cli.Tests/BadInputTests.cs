@@ -126,6 +126,17 @@ public sealed class BadInputTests
         Assert.StartsWith("Export devices from TTN V2\n", result.Output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(2, "rollback", "dev1", "--default-grpc-address")]
+    [InlineData(2, "ttnv2 retire --yes", "", "--ids-from")]
+    [InlineData(2, "import", "devices.json", "--journal")]
+    [InlineData(1, "ttnv2 application", "my-app", "--import-to")]
+    public async Task A_flag_that_the_Go_tool_does_not_have_is_not_left_empty_by_a_variable_that_was_not_set(int exitCode, string command, string argument, string flag)
+    {
+        var result = await CliRun.Of([.. command.Split(' '), .. argument.Length > 0 ? (string[])[argument] : [], flag, ""]);
+        Assert.Equal(new CliResult(exitCode, "", $"Error: {flag} is empty: was a variable not set?\n{flag} is empty: was a variable not set?\n"), result);
+    }
+
     [Fact]
     public async Task A_mistyped_command_of_the_journal_is_an_error()
     {

@@ -12,9 +12,23 @@ internal static class IdsFile
 
     public static Flag Flag { get; } = new(Name, FlagKind.Text, "File with the device IDs: one per line, or the file that --rejects wrote") { Addition = true };
 
-    /// <summary>The IDs of a command: the arguments and those of the file.</summary>
-    public static async Task<IReadOnlyList<string>> IdsAsync(Invocation invocation) =>
-        [.. invocation.Arguments.Where(id => id.Length > 0), .. await ReadAsync(invocation) ?? []];
+    /// <summary>
+    /// The IDs of a command that is about all devices when it is given none: the arguments and those of the file. Null means all. A list that is
+    /// there and empty, such as the rejects of a run without failures, never does; neither does an argument that is empty.
+    /// </summary>
+    /// <exception cref="UsageException">An argument is empty, as a variable is that was not set.</exception>
+    public static async Task<IReadOnlyList<string>?> IdsAsync(Invocation invocation)
+    {
+        if (invocation.Arguments.Any(static id => id.Length == 0))
+            throw new UsageException("a device ID is empty: was a variable not set?", "without any ID the command is about all devices of the journal");
+        var listed = await ReadAsync(invocation);
+        if (invocation.Arguments.Count == 0 && listed is null)
+            return null;
+        IReadOnlyList<string> ids = [.. invocation.Arguments, .. listed ?? []];
+        if (ids.Count == 0)
+            invocation.Environment.StandardError.Write($"note: no IDs in {Output.FailurePrinter.OneLine(invocation.Flags.Text(Name))}, nothing to do\n");
+        return ids;
+    }
 
     /// <summary>The IDs of the file; null when none is named.</summary>
     /// <exception cref="FailureException">The file cannot be read.</exception>

@@ -45,6 +45,8 @@ internal static class RetireCommand
         };
         var json = OutputFormat.IsJson(invocation);
         var ids = await IdsFile.IdsAsync(invocation);
+        if (ids is { Count: 0 })
+            return ExitCode.Done;
         var environment = invocation.Environment;
         var values = new SourceFlags(source.Name, invocation.Flags, environment);
         var support = source.Journal!;
@@ -58,7 +60,7 @@ internal static class RetireCommand
         DeviceWork.RequireScope(journal.File, journal.Scope, scope);
 
         var retirer = new Retirer(devices, journal, way);
-        var preview = await retirer.PreviewAsync(ids, invocation.Cancellation);
+        var preview = await retirer.PreviewAsync(ids ?? [], invocation.Cancellation);
         var text = Describe(preview, source.Name, NextCommand.Journal(invocation));
         if (preview.Ways.GetValueOrDefault(RetireWay.Delete) > 0 && !invocation.Flags.IsOn(Commands.GlobalFlags.DryRun))
             await Confirmation.AskAsync(invocation, text, "delete");
@@ -66,7 +68,7 @@ internal static class RetireCommand
             environment.StandardError.Write(text);
         if (invocation.Flags.IsOn(Commands.GlobalFlags.DryRun))
             return preview.Failed > 0 ? ExitCode.NeedsAttention : ExitCode.Done;
-        return await DeviceWork.RunAsync(invocation, status, "retired", json, (progress, interrupt) => retirer.RunAsync(ids, progress, interrupt));
+        return await DeviceWork.RunAsync(invocation, status, "retired", json, (progress, interrupt) => retirer.RunAsync(ids ?? [], progress, interrupt));
     }
 
     private static string Describe(RetirePreview preview, string source, string journal)

@@ -40,6 +40,8 @@ internal static class RollbackCommand
     {
         var json = OutputFormat.IsJson(invocation);
         var ids = await IdsFile.IdsAsync(invocation);
+        if (ids is { Count: 0 })
+            return ExitCode.Done;
         var environment = invocation.Environment;
         var dryRun = invocation.Flags.IsOn(Commands.GlobalFlags.DryRun);
         var file = JournalFiles.Choose(environment, invocation.Flags);
@@ -59,7 +61,7 @@ internal static class RollbackCommand
         await using var devices = support.Open(values, SourceContexts.Create(invocation, log), scope);
         await using var target = OpenTarget(invocation, source.Name, log);
         var rollback = new Rollback(devices, reader, journal, target is null ? null : new TargetRemoval(target, invocation.Flags.TextOrNull(ApplicationId)));
-        return await DeviceWork.RunAsync(invocation, status, dryRun ? "to restore" : "restored", json, (progress, interrupt) => rollback.RunAsync(ids, progress, interrupt));
+        return await DeviceWork.RunAsync(invocation, status, dryRun ? "to restore" : "restored", json, (progress, interrupt) => rollback.RunAsync(ids ?? [], progress, interrupt));
     }
 
     /// <summary>The Things Stack that devices have to leave; null when none is named.</summary>
