@@ -24,6 +24,9 @@ public sealed class CliEnvironment
     /// <summary>Standard output, unbuffered: a write that returns has reached the system, and one that failed throws.</summary>
     public required Stream StandardOutput { get; init; }
 
+    /// <summary>Whether standard output goes into the file of this path.</summary>
+    public Func<string, bool> StandardOutputIs { get; init; } = static _ => false;
+
     /// <summary>Standard error.</summary>
     public required TextWriter StandardError { get; init; }
 

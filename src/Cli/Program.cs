@@ -14,6 +14,7 @@ return await CliApplication.RunAsync(new CliEnvironment
     StandardInputIsTerminal = () => !Console.IsInputRedirected,
     ReadHiddenLine = () => HiddenLine.Read(static () => Console.ReadKey(intercept: true)),
     StandardOutput = StandardStreams.OpenOutput(),
+    StandardOutputIs = StandardStreams.OutputIs,
     StandardError = StandardStreams.OpenError(),
     StandardErrorIsTerminal = () => !Console.IsErrorRedirected,
     StandardErrorWidth = () => Console.WindowWidth,

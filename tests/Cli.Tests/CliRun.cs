@@ -42,6 +42,9 @@ public sealed class CliRun(params IReadOnlyList<string> arguments)
     /// <summary>Replaces the stream that keeps the output.</summary>
     public Stream? Output { get; init; }
 
+    /// <summary>Whether standard output goes into a file.</summary>
+    public Func<string, bool> OutputIs { get; init; } = _ => false;
+
     /// <summary>Networks to use instead of the real ones.</summary>
     internal IReadOnlyList<SourceDefinition> Sources { get; init; } = SourceRegistry.All;
 
@@ -69,6 +72,7 @@ public sealed class CliRun(params IReadOnlyList<string> arguments)
                 StandardInputIsTerminal = () => InputIsTerminal,
                 ReadHiddenLine = HiddenLine,
                 StandardOutput = Output ?? kept,
+                StandardOutputIs = OutputIs,
                 StandardError = TextWriter.Synchronized(error),
                 StandardErrorIsTerminal = () => ErrorIsTerminal,
                 StandardErrorWidth = () => Width,

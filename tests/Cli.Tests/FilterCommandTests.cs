@@ -72,6 +72,19 @@ public sealed class FilterCommandTests
         Assert.StartsWith("Error: invalid argument \"xml\" for \"--output\" flag: table or json\n", wrong.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("check")]
+    [InlineData("add-mac-state")]
+    [InlineData("import", "--application-id=a", "--default-grpc-address=localhost:1", "--insecure", "--app-api-key=NNSXS.A.B")]
+    [InlineData("verify", "--default-grpc-address=localhost:1", "--insecure", "--app-api-key=NNSXS.A.B")]
+    public async Task An_empty_file_name_is_no_bug_but_a_variable_that_was_not_set(params string[] words)
+    {
+        var result = await CliRun.Of([.. words, ""]);
+
+        Assert.Equal((2, ""), (result.ExitCode, result.Output));
+        Assert.StartsWith("Error: the name of the file is empty: was a variable not set?\n", result.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Plans_that_cannot_be_read_are_told_once_and_not_as_the_fault_of_each_device()
     {

@@ -67,6 +67,8 @@ internal static class ExportCommand
             scope = new JournalScope(source.Name, "");
             file = JournalFiles.For(environment, values, scope, "");
         }
+        if (file.Length > 0 && environment.StandardOutputIs(file))
+            throw new UsageException($"standard output and the journal are the same file, {file}: each would overwrite the other", "give the output another name; nothing was changed at the source");
         // Before the first call: without a journal that can be written nothing would be changed at the source, and that is not what was asked.
         await using var journal = options.DryRun || scope is null ? null : DeviceJournal.Open(new JournalOptions(file, scope, BuildInformation.Version, environment.Clock));
         using var earlier = options.DryRun && File.Exists(file) ? JournalReader.Open(file) : null;

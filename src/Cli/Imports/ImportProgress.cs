@@ -1,4 +1,6 @@
 using Cli.CommandLine;
+using Cli.Commands;
+using Cli.Journals;
 using Cli.Output;
 using Migration.Import;
 using TheThingsStack.Errors;
@@ -33,6 +35,8 @@ internal sealed class ImportProgress(CliEnvironment environment, StatusWriter st
         // Emptied at the start, it would be lost with a run that ends early.
         if (invocation.Flags.TextOrNull(Input.IdsFile.Name) is { } ids && Path.GetFullPath(ids) == Path.GetFullPath(path))
             throw new UsageException($"--{Input.IdsFile.Name} and --{Rejects} name the same file: write the rejects to another one");
+        JournalFiles.RequireNone(invocation, path, Rejects);
+        DeviceFile.RequireOther(invocation, path, Rejects);
         try
         {
             return invocation.Environment.CreateFile(path);

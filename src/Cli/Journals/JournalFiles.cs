@@ -24,6 +24,18 @@ internal static class JournalFiles
     public static string For(CliEnvironment environment, FlagValues flags, JournalScope scope, string application) =>
         flags.TextOrNull(Journal) is { } file ? Path.GetFullPath(file) : Path.Combine(Folder(environment), JournalLocation.FileName(scope, application));
 
+    /// <summary>Makes sure that a file that is about to be emptied is no journal: it may be the only place of keys.</summary>
+    /// <param name="invocation">The command.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="flag">The flag that names it.</param>
+    /// <exception cref="UsageException">It is a journal.</exception>
+    public static void RequireNone(Invocation invocation, string path, string flag)
+    {
+        var isJournal = invocation.Flags.TextOrNull(Journal) is { } journal && Path.GetFullPath(journal) == Path.GetFullPath(path);
+        if (isJournal || JournalReader.IsJournal(path))
+            throw new UsageException($"--{flag} names a journal, {path}, which would be lost", "give it another name");
+    }
+
     /// <summary>The journal to look at: the named one, that of the configured application, or the only one there is.</summary>
     /// <exception cref="FailureException">There is none, or there are several.</exception>
     public static string Choose(CliEnvironment environment, FlagValues flags)

@@ -1,4 +1,5 @@
 using Cli.CommandLine;
+using Cli.Journals;
 using Migration;
 using TheThingsStack.Errors;
 
@@ -17,6 +18,7 @@ internal sealed class RejectsFile(Stream file, IProgress<ExportEvent> next) : IP
     {
         if (invocation.Flags.TextOrNull(Name) is not { } path)
             return null;
+        JournalFiles.RequireNone(invocation, path, Name);
         try
         {
             return new RejectsFile(invocation.Environment.CreateFile(path), next);

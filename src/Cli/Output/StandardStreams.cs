@@ -28,6 +28,33 @@ internal static partial class StandardStreams
     public static TextWriter OpenError() =>
         new Utf8Writer(OperatingSystem.IsWindows() ? OpenWindows(WindowsError) : new UnixStream(Error, isClosed: false));
 
+    /// <summary>Whether standard output goes into this file.</summary>
+    public static bool OutputIs(string path)
+    {
+        using var output = new SafeFileHandle(OperatingSystem.IsWindows() ? GetStdHandle(WindowsOutput) : Output, ownsHandle: false);
+        return IsSameFile(output, path);
+    }
+
+    /// <summary>
+    /// Whether an open file has this path. .NET knows no number of a file, so length and time of the last change have to do: to a tenth of a
+    /// microsecond they are those of another file by a miracle only, and then nothing worse happens than that another name has to be given.
+    /// </summary>
+    internal static bool IsSameFile(SafeFileHandle open, string path)
+    {
+        if (!File.Exists(path))
+            return false;
+        try
+        {
+            using var named = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            return RandomAccess.GetLength(open) == RandomAccess.GetLength(named) && File.GetLastWriteTimeUtc(open) == File.GetLastWriteTimeUtc(named);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            // A pipe, a terminal, or nothing that can be read.
+            return false;
+        }
+    }
+
     private static FileStream OpenWindows(int handle) =>
         new(new SafeFileHandle(GetStdHandle(handle), ownsHandle: false), FileAccess.Write, bufferSize: 0);
 

@@ -1,5 +1,7 @@
 using System.Text;
 using Cli.CommandLine;
+using Cli.Commands;
+using Cli.Journals;
 using Cli.Output;
 using Migration.Verify;
 using TheThingsStack.Errors;
@@ -14,7 +16,7 @@ internal sealed class ReportFile(Invocation invocation) : IDisposable
 {
     private const string Name = "report";
 
-    private readonly string? path = Target(invocation.Flags.TextOrNull(Name));
+    private readonly string? path = Target(invocation, invocation.Flags.TextOrNull(Name));
     private Stream? stream;
 
     public static Flag Flag { get; } = new(Name, FlagKind.Text, "write a page for people, with counts, lists and what to do, to this file (HTML)") { Addition = true };
@@ -61,8 +63,14 @@ internal sealed class ReportFile(Invocation invocation) : IDisposable
     }
 
     /// <summary>A link stays; what it leads to is replaced.</summary>
-    private static string? Target(string? path) =>
-        path is not null && new FileInfo(path).LinkTarget is not null ? File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName : path;
+    private static string? Target(Invocation invocation, string? path)
+    {
+        if (path is null)
+            return null;
+        JournalFiles.RequireNone(invocation, path, Name);
+        DeviceFile.RequireOther(invocation, path, Name);
+        return new FileInfo(path).LinkTarget is not null ? File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName : path;
+    }
 
     private T Guard<T>(Func<T> work)
     {

@@ -46,6 +46,24 @@ public sealed class JournalReader : IDisposable
         }
     });
 
+    /// <summary>Whether a file has the form of a journal; false for what cannot be read. Not for a journal that this process has open: SQLite would lose its locks.</summary>
+    public static bool IsJournal(string file)
+    {
+        var form = "SQLite format 3\0"u8;
+        Span<byte> beginning = stackalloc byte[form.Length];
+        if (!System.IO.File.Exists(file))
+            return false;
+        try
+        {
+            using var handle = System.IO.File.OpenHandle(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            return RandomAccess.Read(handle, beginning, 0) == form.Length && beginning.SequenceEqual(form);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>The migration this journal belongs to.</summary>
     public JournalScope Scope() => Guard(File, () =>
     {

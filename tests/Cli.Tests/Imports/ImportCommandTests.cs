@@ -104,6 +104,7 @@ public sealed class ImportCommandTests : IAsyncLifetime, IDisposable
     [InlineData("--application-id my-app --default-grpc-address localhost:1 --insecure --concurrency 0", "--concurrency is \"0\"")]
     [InlineData("--application-id my-app --default-grpc-address localhost:1 --insecure --rx1-delay 16", "--rx1-delay is \"16\"")]
     [InlineData("--application-id my-app --default-grpc-address localhost:1 --insecure --rejects a --ids-from ./a", "name the same file")]
+    [InlineData("--application-id my-app --default-grpc-address localhost:1 --insecure --rejects ./devices.json", "--rejects names the file of the devices, ./devices.json, which would be lost")]
     [InlineData("more.json --application-id my-app --default-grpc-address localhost:1 --insecure", "one file at a time, not 2")]
     [InlineData("--application-id my-app --default-grpc-address localhost:1 --colour", "unknown flag: --colour")]
     public async Task A_wrong_command_line_is_told_before_anything_is_called(string words, string message)

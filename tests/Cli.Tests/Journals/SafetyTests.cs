@@ -267,6 +267,73 @@ public sealed class SafetyTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task Standard_output_into_the_journal_is_refused_before_anything_is_changed()
+    {
+        var journal = folder.File("devices.json");
+        await File.WriteAllBytesAsync(journal, []);
+        var result = await new CliRun("ttnv2", "application", App, "--journal", journal)
+        {
+            Variables = Run().Variables,
+            StateFolder = folder.Path,
+            OutputIs = path => path == journal,
+        }.RunAsync();
+        Assert.Equal((1, ""), (result.ExitCode, result.Output));
+        Assert.StartsWith($"Error: standard output and the journal are the same file, {journal}: each would overwrite the other\n", result.Error, StringComparison.Ordinal);
+        Assert.Equal(0, Calls("SetDevice"));
+    }
+
+    [Fact]
+    public async Task A_file_is_known_again_by_an_open_one()
+    {
+        var (file, other) = (folder.File("one"), folder.File("two"));
+        await File.WriteAllTextAsync(other, "123");
+        await using var open = new FileStream(file, FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
+        Assert.True(Output.StandardStreams.IsSameFile(open.SafeFileHandle, file));
+        open.Write("123"u8);
+        open.Flush();
+        File.SetLastWriteTimeUtc(other, new DateTime(2026, 11, 29, 2, 0, 0, DateTimeKind.Utc));
+        Assert.True(Output.StandardStreams.IsSameFile(open.SafeFileHandle, file));
+        Assert.False(Output.StandardStreams.IsSameFile(open.SafeFileHandle, other));
+        Assert.False(Output.StandardStreams.IsSameFile(open.SafeFileHandle, folder.File("nothing")));
+    }
+
+    [Theory]
+    [InlineData("--rejects", "ttnv2", "application", App)]
+    [InlineData("--rejects", "import", "devices.json", "--application-id=x", "--default-grpc-address=localhost:1", "--insecure", "--app-api-key=NNSXS.A.B")]
+    [InlineData("--report", "verify", "devices.json", "--application-id=x", "--default-grpc-address=localhost:1", "--insecure", "--app-api-key=NNSXS.A.B")]
+    public async Task A_journal_is_not_emptied_by_a_flag_that_names_it(string flag, params string[] words)
+    {
+        await ExportAsync("--with-session=false");
+        var result = await Run([.. words, flag, Journal]).Reading("devices.json", []).RunAsync();
+        Assert.Contains($"Error: {flag} names a journal, {Journal}, which would be lost\n", result.Error, StringComparison.Ordinal);
+        Assert.Contains("  in all                   5\n", (await Run("status").RunAsync()).Output, StringComparison.Ordinal);
+        var named = folder.File("new.journal");
+        var both = await Run([.. words, flag, named, "--journal", named]).Reading("devices.json", []).RunAsync();
+        Assert.DoesNotContain(" retired ", both.Error, StringComparison.Ordinal);
+        Assert.NotEqual(0, both.ExitCode);
+    }
+
+    [Theory]
+    [InlineData("ttnv2", "retire", "--yes")]
+    [InlineData("rollback")]
+    public async Task An_empty_list_of_IDs_or_an_empty_ID_never_means_all_devices(params string[] words)
+    {
+        await ExportAsync("--with-session=false");
+        var calls = cluster.Requests.All.Count;
+        foreach (var content in (string[])["", "\n\r\n"])
+        {
+            var listed = await Run([.. words, "--ids-from", "rejects.json"]).Reading("rejects.json", Encoding.UTF8.GetBytes(content)).RunAsync();
+            Assert.Equal(0, listed.ExitCode);
+            Assert.EndsWith("note: no IDs in rejects.json, nothing to do\n", listed.Error, StringComparison.Ordinal);
+        }
+        var unset = await Run([.. words, ""]).RunAsync();
+        Assert.Equal(2, unset.ExitCode);
+        Assert.Contains("a device ID is empty: was a variable not set?", unset.Error, StringComparison.Ordinal);
+        Assert.Equal(calls, cluster.Requests.All.Count);
+        Assert.Contains("  written                  1\n  retired                  4\n", (await Run("status").RunAsync()).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_device_that_the_journal_does_not_know_is_named_with_where_to_look()
     {
         await ExportAsync();

@@ -268,6 +268,19 @@ public sealed class VerifyCommandTests : IAsyncLifetime, IDisposable
         Assert.Contains(message, result.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task The_report_does_not_replace_the_file_of_the_devices()
+    {
+        var result = await new CliRun(Words(["devices.json", "--report", "./devices.json"]))
+        {
+            Variables = Key(),
+            Files = new Dictionary<string, byte[]> { ["devices.json"] = Lines([Device(1)]) },
+        }.RunAsync();
+
+        Assert.Equal((2, ""), (result.ExitCode, result.Output));
+        Assert.Contains("--report names the file of the devices, ./devices.json, which would be lost", result.Error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("24h", 86400)]
     [InlineData("1h30m", 5400)]
