@@ -195,12 +195,13 @@ internal static class JournalCommand
     private static async Task<int> DestroyAsync(Invocation invocation)
     {
         var file = JournalFiles.Choose(invocation.Environment, invocation.Flags);
-        long devices;
+        long devices, onNeither;
         using (var reader = JournalReader.Open(file))
-            devices = reader.Counts().Sum(c => c.Count);
+            (devices, onNeither) = (reader.Counts().Sum(c => c.Count), reader.CountOnNeither());
         await Confirmation.AskAsync(
             invocation,
-            string.Create(CultureInfo.InvariantCulture, $"Journal {file} with {devices} devices, their keys and what is needed to roll back, is overwritten and removed.\n"),
+            string.Create(CultureInfo.InvariantCulture, $"Journal {file} with {devices} devices, their keys and what is needed to roll back, is overwritten and removed.\n")
+            + (onNeither == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{onNeither} of them are retired and not known to be on The Things Stack: their keys may be nowhere else but in the file of the export.\n")),
             "destroy");
         DeviceJournal.Destroy(file);
         return ExitCode.Done;

@@ -84,6 +84,8 @@ internal static class RetireCommand
                 _ => "deleted: they are removed, with their session",
             }}\n");
         }
+        if (preview.NotKnownOnTarget > 0)
+            text += string.Create(CultureInfo.InvariantCulture, $"  {preview.NotKnownOnTarget,7}  of these are not known to be on The Things Stack: the journal knows of no import. Retire them only when they are there\n");
         if (preview.Skipped > 0)
             text += string.Create(CultureInfo.InvariantCulture, $"  {preview.Skipped,7}  left alone: nothing to do\n");
         if (preview.Failed > 0)

@@ -27,7 +27,8 @@ internal static class StateText
     /// <param name="source">Name of the source.</param>
     /// <param name="journal">What commands have to be told about the journal, e.g. <c> --journal night.journal</c>; may be empty.</param>
     public static string OnBoth(string source, string journal) =>
-        $"they are on The Things Stack and still alive at the source: retire them (`ttn-lw-migrate {source} retire{journal}`), or run the command with --import-to again, where that was used";
+        $"they are on The Things Stack and still alive at the source: retire them (`ttn-lw-migrate {source} retire{journal}`), or run the command with --import-to again, where that was used; "
+        + $"those that were put back leave it with `ttn-lw-migrate rollback{journal} --default-grpc-address HOST:PORT`";
 
     /// <summary>How many devices of a journal are on the target and still at their source, and what they ask for; null when there is none.</summary>
     public static string? OnBoth(JournalReader journal, Invocation invocation)

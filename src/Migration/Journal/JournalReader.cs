@@ -11,6 +11,9 @@ namespace Migration.Journal;
 /// </summary>
 public sealed class JournalReader : IDisposable
 {
+    /// <summary>Detail of a line that was written by a run that imports it too, before the target's name.</summary>
+    internal const string ToBeImported = "to be imported into ";
+
     private readonly SqliteConnection database;
     private readonly Lock gate = new();
     private readonly SqliteCommand find;
@@ -107,6 +110,14 @@ public sealed class JournalReader : IDisposable
 
     /// <summary>The last import of a device, whose detail says where to; null when there was none. A rollback may have undone it.</summary>
     public JournalEvent? LastImport(JournalDeviceId device) => History(device).LastOrDefault(static step => step.State == DeviceState.Imported);
+
+    /// <summary>Where an import has brought a device to, or a verification has found it, the last of them; null when neither says. A rollback may have undone it.</summary>
+    public string? LastPlace(JournalDeviceId device) =>
+        History(device).LastOrDefault(static step => step is { State: DeviceState.Imported or DeviceState.Verified, Detail: not null })?.Detail;
+
+    /// <summary>Whether the run that wrote the line of a device was to import it too.</summary>
+    public bool IsToBeImported(JournalDeviceId device) => History(device)
+        .LastOrDefault(static step => step.State == DeviceState.Written && step.Detail?.StartsWith(ToBeImported, StringComparison.Ordinal) != false) is { Detail: not null };
 
     /// <summary>What happened to a device, first step first.</summary>
     public IReadOnlyList<JournalEvent> History(JournalDeviceId device) => Guard(File, () =>
@@ -205,6 +216,20 @@ public sealed class JournalReader : IDisposable
     {
         lock (gate)
             return JournalSchema.Number(database, "SELECT count(*) FROM device WHERE source_side IN ('Untouched', 'Restored') AND target_side <> 'Unknown'");
+    });
+
+    /// <summary>Whether any device is known to be on The Things Stack, so that of the others it means something that they are not.</summary>
+    public bool KnowsImports() => Guard(File, () =>
+    {
+        lock (gate)
+            return JournalSchema.Number(database, "SELECT EXISTS (SELECT 1 FROM device WHERE target_side <> 'Unknown')") != 0;
+    });
+
+    /// <summary>Number of devices that were retired and are not known to be on The Things Stack: this file may hold the only copy of their keys.</summary>
+    public long CountOnNeither() => Guard(File, () =>
+    {
+        lock (gate)
+            return JournalSchema.Number(database, "SELECT count(*) FROM device WHERE source_side = 'Retired' AND target_side = 'Unknown'");
     });
 
     /// <summary>Number of devices with something left to do, see <see cref="JournalEntry.IsUnfinished"/>.</summary>

@@ -7,10 +7,15 @@ namespace Migration;
 /// <param name="Ways">Devices by the way they are retired.</param>
 /// <param name="Skipped">Devices with nothing to do.</param>
 /// <param name="Failed">Devices that cannot be retired.</param>
-public sealed record RetirePreview(IReadOnlyDictionary<RetireWay, int> Ways, int Skipped, int Failed);
+public sealed record RetirePreview(IReadOnlyDictionary<RetireWay, int> Ways, int Skipped, int Failed)
+{
+    /// <summary>Devices to be retired of which the journal does not know that The Things Stack has them: it knows of no import at all.</summary>
+    public int NotKnownOnTarget { get; init; }
+}
 
 /// <summary>
-/// Retires devices that the journal knows as written. Their lines are safe in the journal, so nothing is lost whatever happens.
+/// Retires devices that the journal knows as written. Their lines are safe in the journal, so nothing is lost whatever happens. A device that
+/// was put back is left alone, and so is one that is not on The Things Stack, where the journal knows who is.
 /// </summary>
 /// <param name="source">The network.</param>
 /// <param name="journal">The journal of the export.</param>
@@ -35,7 +40,13 @@ public sealed class Retirer(IDeviceSource source, DeviceJournal journal, RetireW
         Advice = "run the rollback again first",
     };
 
+    private static readonly Failure NotImported = Failure.Named("retire", "not_imported", "it is not on The Things Stack as far as the journal knows, which does know of imports") with
+    {
+        Advice = "nothing was changed; import it first, or, when it is there already, let `verify --journal FILE` note that",
+    };
+
     private readonly List<(JournalEntry Entry, AcceptedRetirement Retirement)> accepted = [];
+    private readonly Lazy<bool> knowsImports = new(journal.Reader.KnowsImports);
 
     /// <summary>Counts what <see cref="RunAsync"/> would do. Calls no one.</summary>
     public async Task<RetirePreview> PreviewAsync(IReadOnlyList<string> ids, CancellationToken cancellation)
@@ -43,12 +54,14 @@ public sealed class Retirer(IDeviceSource source, DeviceJournal journal, RetireW
         var ways = new SortedDictionary<RetireWay, int>();
         var skipped = 0;
         var failed = 0;
+        var unknown = 0;
         await foreach (var selected in journal.Reader.SelectAsync(ids, cancellation))
         {
             switch (Decide(selected))
             {
                 case Decision.Act act:
                     ways[act.Plan.Way] = ways.GetValueOrDefault(act.Plan.Way) + 1;
+                    unknown += act.Entry.TargetSide == TargetSide.Unknown ? 1 : 0;
                     break;
                 case Decision.Skip:
                     skipped++;
@@ -58,7 +71,7 @@ public sealed class Retirer(IDeviceSource source, DeviceJournal journal, RetireW
                     break;
             }
         }
-        return new RetirePreview(ways, skipped, failed);
+        return new RetirePreview(ways, skipped, failed) { NotKnownOnTarget = unknown };
     }
 
     /// <summary>Retires. Expected failures are in the summary.</summary>
@@ -218,6 +231,10 @@ public sealed class Retirer(IDeviceSource source, DeviceJournal journal, RetireW
         var chosen = way ?? source.DefaultWay(original);
         if (retired && (way is null || entry.Way == chosen || entry.Way == RetireWay.Delete))
             return new Decision.Skip(selected.Id, "already_retired", $"it was {entry.Way!.Value.Past()} already");
+        if (entry.SourceSide == SourceSide.Restored)
+            return new Decision.Skip(selected.Id, "put_back", "it was put back at the source: export it again before it is retired");
+        if (entry.TargetSide == TargetSide.Unknown && (knowsImports.Value || journal.Reader.IsToBeImported(entry.Device)))
+            return new Decision.Fail(selected.Id, NotImported);
         try
         {
             var plan = source.PlanRetirement(original, LineScope.Of(line.Span), chosen);
