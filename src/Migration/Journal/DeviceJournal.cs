@@ -28,13 +28,15 @@ public sealed class DeviceJournal : IAsyncDisposable
     private readonly JournalOptions options;
     private readonly Channel<Request> requests;
     private readonly Task writer;
+    private readonly long run;
     private long nextOrdinal;
     private FailureException? failure;
     private int disposed;
 
-    private DeviceJournal(JournalOptions options, JournalLock held, SqliteConnection connection, JournalReader reader)
+    private DeviceJournal(JournalOptions options, JournalLock held, SqliteConnection connection, JournalReader reader, long run)
     {
         this.options = options;
+        this.run = run;
         lockFile = held;
         database = connection;
         statements = new JournalWriteStatements(connection, options.File);
@@ -103,6 +105,7 @@ public sealed class DeviceJournal : IAsyncDisposable
     {
         if (!System.IO.File.Exists(file))
             throw JournalFailures.NotFound(file);
+        file = PrivateFile.Follow(file);
         using var held = JournalLock.Take(file);
         using (var reader = JournalReader.Open(file))
         {
@@ -127,6 +130,7 @@ public sealed class DeviceJournal : IAsyncDisposable
         var isNew = !System.IO.File.Exists(options.File);
         if (isNew && options.Scope is null)
             throw JournalFailures.NotFound(options.File);
+        options = options with { File = PrivateFile.Follow(options.File) };
         JournalLock? held = null;
         SqliteConnection? connection = null;
         try
@@ -139,8 +143,8 @@ public sealed class DeviceJournal : IAsyncDisposable
             // FULL: each commit reaches the disk before it returns. fullfsync: macOS otherwise stops at the drive's cache.
             JournalSchema.Run(connection, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON");
             Belong(connection, options);
-            Begin(connection, options);
-            return new DeviceJournal(options, held, connection, JournalReader.Open(options.File, steps));
+            var number = Begin(connection, options);
+            return new DeviceJournal(options, held, connection, JournalReader.Open(options.File, steps), number);
         }
         catch (Exception e)
         {
@@ -178,14 +182,15 @@ public sealed class DeviceJournal : IAsyncDisposable
         insert.ExecuteNonQuery();
     }
 
-    private static void Begin(SqliteConnection connection, JournalOptions options)
+    /// <summary>Notes this run; gives its number.</summary>
+    private static long Begin(SqliteConnection connection, JournalOptions options)
     {
         using var insert = connection.CreateCommand();
-        insert.CommandText = "INSERT INTO run (started, process, tool_version) VALUES ($started, $process, $tool_version)";
+        insert.CommandText = "INSERT INTO run (started, process, tool_version) VALUES ($started, $process, $tool_version) RETURNING number";
         insert.Parameters.AddWithValue("$started", options.Clock.GetUtcNow().ToUnixTimeMilliseconds());
         insert.Parameters.AddWithValue("$process", Environment.ProcessId);
         insert.Parameters.AddWithValue("$tool_version", options.ToolVersion);
-        insert.ExecuteNonQuery();
+        return (long)insert.ExecuteScalar()!;
     }
 
     private static void Erase(string path)
@@ -231,6 +236,7 @@ public sealed class DeviceJournal : IAsyncDisposable
         {
             using (var transaction = database.BeginTransaction())
             {
+                RequireOwn();
                 foreach (var request in batch)
                 {
                     if (Apply(request, transaction))
@@ -250,6 +256,17 @@ public sealed class DeviceJournal : IAsyncDisposable
             foreach (var request in batch)
                 request.Done.TrySetException(Again(unwritable));
         }
+    }
+
+    /// <summary>
+    /// What is written into a file that was deleted or moved away is lost, and a lock file that somebody removes holds nobody off.
+    /// </summary>
+    private void RequireOwn()
+    {
+        if (!System.IO.File.Exists(options.File))
+            throw new IOException("somebody has moved or deleted it during this run");
+        if (JournalSchema.Number(database, "SELECT max(number) FROM run") != run)
+            throw new IOException("another run has begun on it; was its .lock file removed?");
     }
 
     /// <summary>Checks all steps of a request before the first is written, so that a refused one leaves no trace.</summary>

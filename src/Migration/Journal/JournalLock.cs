@@ -61,6 +61,9 @@ internal static class PrivateFile
         return new FileStream(path, options);
     }
 
+    /// <summary>The file that a symbolic link leads to: SQLite keeps its log beside that, and under two names it must have one lock.</summary>
+    public static string Follow(string path) => File.Exists(path) && File.ResolveLinkTarget(path, returnFinalTarget: true) is { } real ? real.FullName : path;
+
     /// <summary>Creates the file empty, or narrows the permissions of an existing one.</summary>
     public static void Prepare(string path)
     {

@@ -158,6 +158,36 @@ public sealed class DeviceJournalTests : JournalTestBase
     }
 
     [Fact]
+    public async Task Nothing_is_promised_once_the_file_was_moved_or_deleted()
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        await using var journal = Open();
+        await journal.RecordAsync(Written(1));
+        File.Move(Disk.Journal, Disk.Journal + ".moved");
+
+        var failure = (await Assert.ThrowsAsync<FailureException>(() => journal.RecordAsync(Written(2)))).Failure;
+
+        Assert.Contains("somebody has moved or deleted it during this run", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Of_two_runs_whose_lock_file_somebody_has_removed_the_earlier_one_stops()
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        await using var earlier = Open();
+        await earlier.RecordAsync(Written(1));
+        File.Delete(Disk.Journal + ".lock");
+        await using var later = Open();
+
+        var failure = (await Assert.ThrowsAsync<FailureException>(() => earlier.RecordAsync(Written(2)))).Failure;
+
+        Assert.Contains("another run has begun on it", failure.Message, StringComparison.Ordinal);
+        await later.RecordAsync(Written(2));
+    }
+
+    [Fact]
     public async Task A_journal_of_another_network_is_refused()
     {
         await Open().DisposeAsync();
