@@ -20,7 +20,7 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
     private static readonly Note StillOnTarget = new(
         "still_on_target",
         "it was imported into The Things Stack and is there still: on both sides it answers neither reliably. Run the same command again with "
-            + "--default-grpc-address HOST:PORT (and the target's key), or delete it in the Console",
+            + "--default-grpc-address HOST:PORT --application-id APP (and the target's key), or delete it in the Console",
         NeedsPerson: true);
 
     private static readonly Note LeftTarget = new("left_target", "removed from The Things Stack first, so that they are on one side only");
@@ -112,7 +112,9 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
     {
         if (target is null)
             return null;
-        var imported = entry.TargetSide == TargetSide.Unknown ? null : ImportTarget.Of(reader.LastImport(entry.Device)?.Detail);
+        if (!IsLookedFor(entry))
+            return null;
+        var imported = PlaceOf(entry);
         var application = await target.RemoveAsync(entry, imported?.Application, dryRun: journal is null);
         // Not being where it never was says nothing about where it is.
         if (application is null && imported?.Server is { } server && server != target.Server)
@@ -121,6 +123,11 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
             await journal.RecordAsync(JournalChange.OffTarget(entry, application is null ? "it is not on The Things Stack" : $"removed from The Things Stack, application {application}"));
         return application is null ? null : journal is null ? $"it would be removed from application {application} of The Things Stack" : $"removed from application {application} of The Things Stack";
     }
+
+    /// <summary>Where the journal knows the device to be; null when it does not.</summary>
+    private ImportTarget? PlaceOf(JournalEntry entry) => entry.TargetSide == TargetSide.Unknown ? null : ImportTarget.Of(reader.LastPlace(entry.Device));
+
+    private bool IsLookedFor(JournalEntry entry) => target is not null && (target.NamesApplication || PlaceOf(entry) is not null);
 
     private Failure Elsewhere(string id, string server) =>
         Failure.Named("rollback", "imported_elsewhere", $"device `{id}` is not at {target!.Server}; it was imported at {server}") with
@@ -140,7 +147,7 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
             tally.Fail(selected.Id, outcome.Failure ?? new Failure("the network did not say what happened"));
         if (outcome?.Note is { } note)
             tally.Note(selected.Id, note);
-        if (target is null && selected.Entry is { TargetSide: not TargetSide.Unknown } && outcome?.Result is null or ChangeResult.Done)
+        if (selected.Entry is { TargetSide: not TargetSide.Unknown } known && !IsLookedFor(known) && outcome?.Result is null or ChangeResult.Done)
             tally.Note(selected.Id, StillOnTarget);
         if (target is { NamesApplication: false } && selected.Entry is { TargetSide: TargetSide.Unknown, Line: not null } && outcome is { Result: ChangeResult.Done })
             tally.Note(selected.Id, NotLookedFor);

@@ -1,5 +1,7 @@
 using Google.Protobuf;
+using Migration.Import;
 using Migration.Journal;
+using Migration.Verify;
 using TheThingsStack.Api;
 using TheThingsStack.Errors;
 using TheThingsStack.Json;
@@ -14,7 +16,9 @@ public sealed class TargetRemoval(ClusterClient cluster, string? application)
 {
     private static readonly Right[] Needed = [Right.ApplicationDevicesRead, Right.ApplicationDevicesWrite];
 
-    private readonly Dictionary<string, Task<Failure?>> rights = new(StringComparer.Ordinal);
+    private static readonly Right[] NeededToCompare = [.. Needed, Right.ApplicationDevicesReadKeys];
+
+    private readonly Dictionary<(string Target, int Rights), Task<Failure?>> rights = [];
 
     /// <summary>Address of the target's Identity Server.</summary>
     public string Server => cluster.Identity.Address.ToString();
@@ -24,7 +28,8 @@ public sealed class TargetRemoval(ClusterClient cluster, string? application)
 
     /// <summary>
     /// Removes a device from all four servers, the Identity Server last: as long as it lists the device, a later run can finish. A device of
-    /// the same ID with other EUIs is somebody else's and stays.
+    /// the same ID with other EUIs is somebody else's and stays, and so does one with other keys that no import of this migration has made: its
+    /// keys may be nowhere else.
     /// </summary>
     /// <param name="entry">The device, with its line.</param>
     /// <param name="importedTo">Application that the journal says it was imported to; null when it does not.</param>
@@ -36,15 +41,21 @@ public sealed class TargetRemoval(ClusterClient cluster, string? application)
         ArgumentNullException.ThrowIfNull(entry);
         if (entry.Line is not { } line || (application ?? importedTo) is not { Length: > 0 } target)
             return null;
-        if (await RightsAsync(target) is { } missing)
+        var isOurs = entry.TargetSide != TargetSide.Unknown;
+        if (await RightsAsync(target, isOurs ? Needed : NeededToCompare) is { } missing)
             throw new SourceUnavailableException(missing);
-        var sent = TtsJson.Read<EndDevice>(line.Span).Ids ?? new EndDeviceIdentifiers();
+        var device = TtsJson.Read<EndDevice>(line.Span);
+        var sent = device.Ids ?? new EndDeviceIdentifiers();
         var ids = new EndDeviceIdentifiers { DeviceId = sent.DeviceId, ApplicationIds = new ApplicationIdentifiers { ApplicationId = target } };
         try
         {
             var found = await cluster.Identity.FindAsync(ids, [], CancellationToken.None);
             if (found?.Ids is { } there && !(Agree(there.DevEui, sent.DevEui) && Agree(there.JoinEui, sent.JoinEui)))
                 throw new FailureException(AnotherDevice(sent.DeviceId, target));
+            if (found is null && await FindElsewhereAsync(entry.Device, sent) is { } elsewhere)
+                throw new FailureException(Elsewhere(sent.DeviceId, elsewhere));
+            if (found is not null && !isOurs && !await HasKeysOfAsync(ids, device))
+                throw new FailureException(OtherKeys(sent.DeviceId, target));
             if (dryRun)
                 return found is null ? null : target;
             var removed = await cluster.Application.DeleteAsync(ids, CancellationToken.None);
@@ -62,27 +73,52 @@ public sealed class TargetRemoval(ClusterClient cluster, string? application)
     /// <summary>The target may fill in EUIs that a line does not have.</summary>
     private static bool Agree(ByteString there, ByteString sent) => sent.IsEmpty || there.Equals(sent);
 
-    private Task<Failure?> RightsAsync(string target)
+    /// <summary>Deleted and registered anew under another ID, or in another application: the same device all the same.</summary>
+    private async Task<EndDeviceIdentifiers?> FindElsewhereAsync(JournalDeviceId source, EndDeviceIdentifiers sent)
+    {
+        if (sent is not { DevEui.Length: 8, JoinEui.Length: 8 })
+            return null;
+        var owner = await cluster.Identity.FindByEuisAsync(sent.JoinEui, sent.DevEui, CancellationToken.None);
+        // Within one cluster that is its source, where an earlier rollback has put it back.
+        return (owner?.ApplicationIds?.ApplicationId, owner?.DeviceId) == (source.Application, source.DeviceId) ? null : owner;
+    }
+
+    private async Task<bool> HasKeysOfAsync(EndDeviceIdentifiers ids, EndDevice sent) =>
+        await FormerDevice.ReadAsync(cluster, ids) is { } there && KeyMarks.Of(there).Answer(KeyMarks.Of(sent));
+
+    private Task<Failure?> RightsAsync(string target, Right[] needed)
     {
         lock (rights)
         {
-            if (!rights.TryGetValue(target, out var known))
-                rights[target] = known = AskAsync(target);
+            if (!rights.TryGetValue((target, needed.Length), out var known))
+                rights[(target, needed.Length)] = known = AskAsync(target, needed);
             return known;
         }
     }
 
-    private async Task<Failure?> AskAsync(string target)
+    private async Task<Failure?> AskAsync(string target, Right[] needed)
     {
         try
         {
-            return (await ApplicationRights.AskAsync(cluster.Identity, target, CancellationToken.None)).Missing("rollback", Needed);
+            return (await ApplicationRights.AskAsync(cluster.Identity, target, CancellationToken.None)).Missing("rollback", needed);
         }
         catch (RegistryException e)
         {
             return e.Failure;
         }
     }
+
+    private static Failure Elsewhere(string id, EndDeviceIdentifiers owner) =>
+        Failure.Named("rollback", "under_another_name", $"device `{id}` is on The Things Stack as `{owner.DeviceId}` of application `{owner.ApplicationIds?.ApplicationId}`, which has its EUIs") with
+        {
+            Advice = "nothing was changed on either side; delete it there first, or it would be on both sides",
+        };
+
+    private static Failure OtherKeys(string id, string target) =>
+        Failure.Named("rollback", "other_keys_at_target", $"the journal does not know that device `{id}` was imported, and the one of application `{target}` has other keys") with
+        {
+            Advice = "nothing was changed on either side; find out which keys the device itself has. When those of the journal: delete the other one in the Console, and run the rollback again",
+        };
 
     private static Failure AnotherDevice(string id, string target) =>
         Failure.Named("rollback", "another_device", $"device `{id}` of application `{target}` has other EUIs than the one that was exported") with
