@@ -5,6 +5,7 @@ using Cli.Journals;
 using Cli.Networks;
 using Cli.Output;
 using Migration;
+using Migration.Import;
 using Migration.Journal;
 using Migration.Verify;
 using TheThingsStack.Errors;
@@ -109,7 +110,7 @@ internal static class VerifyCommand
                     tally.Add(settled.Device);
                     output.Write(settled.Device);
                     if (journal is not null && settled is { Device.IsAsSent: true, Journal: { } name })
-                        await journal.VerifiedAsync(name);
+                        await journal.VerifiedAsync(name, new ImportTarget(settled.Device.Application, cluster.Addresses.Identity.ToString(), new AbpAdjustments()).ToString());
                 },
                 step =>
                 {
@@ -141,7 +142,7 @@ internal static class VerifyCommand
         {
             ({ } failure, _) => ExitCode.Of(failure),
             (_, { Interrupted: true }) => ExitCode.Interrupted,
-            _ => tally.Done == tally.Total ? ExitCode.Done : ExitCode.NeedsAttention,
+            _ => tally.Done == tally.Total && !input.HasOnBoth ? ExitCode.Done : ExitCode.NeedsAttention,
         };
 
         ReportSubject Subject() => new(input.Applications, cluster.Addresses.Identity.ToString(), environment.Clock.GetUtcNow());

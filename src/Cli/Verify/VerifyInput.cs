@@ -19,6 +19,9 @@ internal sealed class VerifyInput(string? application, string sourceApplication)
     /// <summary>Devices of a journal that are not on the other side, and need not be, by the reason.</summary>
     public SortedDictionary<string, long> LeftOut { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Whether devices left out may be on both sides.</summary>
+    public bool HasOnBoth { get; private set; }
+
     /// <summary>The applications met, for people.</summary>
     public string Applications => applications.Count > 0 ? string.Join(", ", applications) : application ?? "no application";
 
@@ -41,7 +44,11 @@ internal sealed class VerifyInput(string? application, string sourceApplication)
         {
             if (entry.SourceSide == SourceSide.Restored || entry.Line is not { } text)
             {
-                var reason = entry.SourceSide == SourceSide.Restored ? "put back at the source" : "not exported";
+                var onBoth = entry is { SourceSide: SourceSide.Restored, TargetSide: not TargetSide.Unknown };
+                HasOnBoth |= onBoth;
+                var reason = onBoth ? "put back at the source and not removed from The Things Stack, as far as the journal knows: `rollback` with --default-grpc-address removes them there"
+                    : entry.SourceSide == SourceSide.Restored ? "put back at the source"
+                    : "not exported";
                 LeftOut[reason] = LeftOut.GetValueOrDefault(reason) + 1;
                 continue;
             }
@@ -56,10 +63,9 @@ internal sealed class VerifyInput(string? application, string sourceApplication)
                 problem = e;
             }
             var imported = journal.LastImport(entry.Device);
-            var target = ImportTarget.Of(imported?.Detail);
-            yield return Sent(index++, 0, device, problem, application ?? target?.Application) with
+            yield return Sent(index++, 0, device, problem, application ?? ImportTarget.Of(journal.LastPlace(entry.Device))?.Application) with
             {
-                Abp = target?.Abp,
+                Abp = ImportTarget.Of(imported?.Detail)?.Abp,
                 Journal = entry.Device,
                 ImportedAt = imported?.Time,
                 AtSource = new SourceName(entry.Device.Application, entry.Device.DeviceId),

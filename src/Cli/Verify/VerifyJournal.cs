@@ -11,7 +11,7 @@ internal sealed class VerifyJournal : IDisposable
 {
     private const int NotedTogether = 500;
 
-    private readonly List<JournalDeviceId> verified = [];
+    private readonly List<(JournalDeviceId Device, string Place)> verified = [];
     private readonly TimeProvider clock;
     private readonly bool mayWrite;
 
@@ -26,12 +26,12 @@ internal sealed class VerifyJournal : IDisposable
 
     public static VerifyJournal Open(string file, TimeProvider clock, bool mayWrite) => new(JournalReader.Open(file), clock, mayWrite);
 
-    /// <summary>The device is on the target as it was sent.</summary>
-    public async ValueTask VerifiedAsync(JournalDeviceId device)
+    /// <summary>The device is on the target as it was sent; a rollback has to know where that is.</summary>
+    public async ValueTask VerifiedAsync(JournalDeviceId device, string place)
     {
         if (!mayWrite)
             return;
-        verified.Add(device);
+        verified.Add((device, place));
         if (verified.Count % NotedTogether == 0)
             await TryNoteAsync();
     }
@@ -53,7 +53,7 @@ internal sealed class VerifyJournal : IDisposable
         {
             await using var journal = DeviceJournal.Open(new JournalOptions(Reader.File, null, BuildInformation.Version, clock));
             foreach (var chunk in verified.Chunk(NotedTogether))
-                await journal.RecordAsync([.. chunk.Select(static device => JournalChange.Verified(device))]);
+                await journal.RecordAsync([.. chunk.Select(static one => JournalChange.Verified(one.Device, one.Place))]);
             verified.Clear();
         }
         catch (FailureException)

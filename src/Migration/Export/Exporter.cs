@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Runtime.CompilerServices;
 using Migration.Import;
 using Migration.Journal;
+using TheThingsStack.Api;
 using TheThingsStack.Errors;
 using TheThingsStack.Json;
 
@@ -32,6 +33,7 @@ public sealed class Exporter(
     private readonly ArrayBufferWriter<byte> line = new(4096);
     private readonly List<JournalDeviceId> onlyInJournal = [];
     private readonly Census census = new(options);
+    private HashSet<ulong> listed = [];
     private IProgress<ExportEvent>? progress;
 
     /// <summary>Runs once. Expected failures are in the summary, none is thrown.</summary>
@@ -131,7 +133,7 @@ public sealed class Exporter(
     {
         if (known is null || request.What != ExportedItems.Applications)
             return;
-        var listed = census.Devices();
+        listed = census.Devices();
         await foreach (var device in known.NamesAsync(onlyWritten: true, cancellation))
         {
             if (request.Ids.Contains(device.Application, StringComparer.Ordinal)
@@ -158,7 +160,7 @@ public sealed class Exporter(
         }
         if (entry is { SourceSide: SourceSide.RestoreIntended })
             return new Candidate(reference) { Failure = ExportFailure(reference, RollbackUnfinished) };
-        if (entry is { Line: not null, SourceHoldsOriginal: false })
+        if (entry is { Line: not null, SourceHoldsOriginal: false } )
             return FromJournal(reference, entry);
         if (census.Clashes(reference))
             return new Candidate(reference) { Failure = Clash(reference, DeviceNaming.DeviceId(reference.Id, options)) };
@@ -185,8 +187,14 @@ public sealed class Exporter(
                 return FromJournal(reference, entry) with { Notes = [ClearedMeanwhile], Found = new RetirePlan(RetireWay.Clear, device.Record) };
             case MapResult.Rejected rejected:
                 return new Candidate(reference) { Failure = ExportFailure(reference, rejected.Failure) };
+            case MapResult.Mapped mapped when LostRootKey(entry, mapped.Device) is { } former:
+                return former.Session is null && !mapped.Device.SupportsJoin
+                    ? FromJournal(reference, entry!) with { Notes = [ClearedMeanwhile], Found = new RetirePlan(RetireWay.Clear, device.Record) }
+                    : new Candidate(reference) { Failure = ExportFailure(reference, OtherRootKey) };
             case MapResult.Mapped mapped:
                 var notes = new List<Note>(mapped.Notes);
+                if (entry is { SourceSide: SourceSide.Restored })
+                    notes.Add(PutBackBefore);
                 var failure = DeviceNaming.Rename(mapped.Device, options, notes) ?? FieldRules.Check(mapped.Device);
                 return failure is not null
                     ? new Candidate(reference) { Failure = failure }
@@ -196,13 +204,30 @@ public sealed class Exporter(
         }
     }
 
+    /// <summary>
+    /// The line of an earlier run when its root key is no longer at the source: the journal may hold the only copy, so the line is not replaced.
+    /// A device that goes without its session is then as a retirement leaves it; any other has got another key.
+    /// </summary>
+    private static EndDevice? LostRootKey(JournalEntry? entry, EndDevice now)
+    {
+        if (entry?.Line is not { } line)
+            return null;
+        var former = TtsJson.Read<EndDevice>(line.Span);
+        return IsLost(former.RootKeys?.AppKey, now.RootKeys?.AppKey) || IsLost(former.RootKeys?.NwkKey, now.RootKeys?.NwkKey) ? former : null;
+
+        static bool IsLost(KeyEnvelope? was, KeyEnvelope? now) => was is { Key.IsEmpty: false } && was.Key != now?.Key;
+    }
+
     /// <summary>A device that an earlier run has written and perhaps retired: its line is in the journal, and the source may no longer have its keys.</summary>
     private Candidate FromJournal(DeviceReference reference, JournalEntry entry)
     {
         var read = source.FromRecord(reference.Application, reference.Id, entry.Record);
         var candidate = new Candidate(reference) { Read = read, Entry = entry };
-        if (entry is not { SourceSide: SourceSide.Retired, Way: { } way } || reference.Listed is null)
+        if (entry is not { SourceSide: SourceSide.Retired, Way: { } way })
             return candidate;
+        // What was deleted and is in the list is there again, even when the list tells no more.
+        if (reference.Listed is null)
+            return candidate with { RetireAgain = way == RetireWay.Delete && listed.Contains(Census.Hash(reference.Application, reference.Id)) };
         // The list shows for nothing whether the retirement still holds.
         return source.Compare(reference.Listed, read, new RetirePlan(way, entry.Replacement)) switch
         {
@@ -348,7 +373,15 @@ public sealed class Exporter(
         Advice = "run the rollback again, then export the device",
     };
 
+    private static Failure OtherRootKey { get; } = Failure.Named("export", "other_root_key", "its root key at the source is not the one that an earlier run has written: somebody has changed or cleared it since") with
+    {
+        Advice = "nothing was changed, and the journal keeps the former key, perhaps the only copy. When the device has the former key, put it back at the source "
+            + "(`ttn-lw-migrate journal show ID --reveal` shows it) and run the command again; when the new one is right, export the device with another --journal FILE",
+    };
+
     private static Note GoneMeanwhile { get; } = new("gone_at_source", "it is no longer at the source; its line is the one of an earlier run");
+
+    private static Note PutBackBefore { get; } = new("put_back_before", "it was put back by a rollback, and goes again now");
 
     private static Note ClearedMeanwhile { get; } = new("cleared_at_source", "its keys are already gone at the source; its line is the one of an earlier run");
 

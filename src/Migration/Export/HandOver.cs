@@ -3,6 +3,7 @@ using Migration.Journal;
 using TheThingsStack.Api;
 using TheThingsStack.Errors;
 using TheThingsStack.Json;
+using TheThingsStack.Registries;
 
 namespace Migration;
 
@@ -30,7 +31,11 @@ internal sealed class HandOver(
     private const string ImportedBefore = "imported_before";
 
     /// <summary>The device was retired, and somebody has given it keys again.</summary>
-    public static readonly Note OtherKeys = new("other_keys_at_source", "it was retired by an earlier run and has other keys at the source since; its line is the one of the earlier run");
+    public static readonly Note OtherKeys = new(
+        "other_keys_at_source",
+        "it was retired by an earlier run and has other keys at the source since; its line is the one of the earlier run. Find out which keys the device "
+            + "itself has, and take it out of service on the side that has the others",
+        NeedsPerson: true);
 
     private static readonly Passage Left = new();
 
@@ -147,7 +152,7 @@ internal sealed class HandOver(
     }
 
     private JournalChange[] Written(Candidate device, ReadOnlyMemory<byte> line) =>
-        journal is null || device.Entry is not null ? [] : [JournalChange.Written(Name(device), device.Read!.Record, line.ToArray())];
+        journal is null || device.Entry is not null ? [] : [JournalChange.Written(Name(device), device.Read!.Record, line.ToArray(), target is null ? null : $"{JournalReader.ToBeImported}{target.Target.Place}")];
 
     /// <summary>What is to be done at the source, and the steps that announce it; no plan when nothing is left to take there.</summary>
     private (RetirePlan? Plan, JournalChange[] Steps) Intend(Candidate device)
@@ -178,17 +183,20 @@ internal sealed class HandOver(
     {
         try
         {
+            var sent = device.Device ?? TtsJson.Read<EndDevice>(device.Entry!.Line!.Value.Span);
             if (ImportedTo(device) is { } before)
             {
                 // Early versions noted the application only.
                 if (!before.IsSamePlace(importer.Target) && before.Place != importer.Application)
                     return new ImportedDevice(device.Reference.Id, 0, ImportResult.Failed, []) { Failure = Elsewhere(before.Place) };
-                if (device.Entry is not null)
+                if (device.Entry is not null && await importer.NeedsNothingAsync(sent, stop.Token))
                     return new ImportedDevice(device.Reference.Id, 0, ImportResult.Skipped, []) { SkippedFor = ImportedBefore };
             }
-            var sent = device.Device ?? TtsJson.Read<EndDevice>(device.Entry!.Line!.Value.Span);
             var earlier = device.Earlier?.Line is { } line ? TtsJson.Read<EndDevice>(line.Span) : null;
             var result = await importer.ImportAsync(sent, earlier, stop.Token);
+            // Left there as it is, with other fields or keys: what the target has is not this device.
+            if (result.SkippedFor == TargetLook.OtherIsThere)
+                return result with { Result = ImportResult.Failed, SkippedFor = null, Failure = LeftAsItIs };
             if (!result.TargetFailed)
                 return result;
             Stop(result.Failure);
@@ -197,6 +205,10 @@ internal sealed class HandOver(
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             return null;
+        }
+        catch (RegistryException e) when (!e.ConcernsAll)
+        {
+            return new ImportedDevice(device.Reference.Id, 0, ImportResult.Failed, []) { Failure = DeviceImport.Describe(e) };
         }
         catch (FailureException e)
         {
@@ -208,7 +220,7 @@ internal sealed class HandOver(
     /// <summary>Where an earlier run has brought the device to; null when none has.</summary>
     private ImportTarget? ImportedTo(Candidate device) =>
         (device.Entry ?? device.Earlier) is { TargetSide: not TargetSide.Unknown }
-            ? ImportTarget.Of(known?.LastImport(Name(device))?.Detail)
+            ? ImportTarget.Of(known?.LastPlace(Name(device)))
             : null;
 
     private async Task FinishNextAsync()
@@ -337,6 +349,11 @@ internal sealed class HandOver(
 
     /// <summary>Name in the journal; without one nothing is recorded under it.</summary>
     private JournalDeviceId Name(Candidate device) => new(scope?.Source ?? "", device.Reference.Application, device.Reference.Id);
+
+    private static Failure LeftAsItIs { get; } = Failure.Named("import", TargetLook.OtherIsThere, "the target has it already, with other fields or keys, and keeps them") with
+    {
+        Advice = "--import-on-conflict update or replace changes it there; until then it is not retired",
+    };
 
     private static Failure Elsewhere(string target) => Failure.Named("import", "imported_elsewhere", $"an earlier run has imported it into {target}") with
     {

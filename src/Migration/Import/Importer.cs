@@ -148,6 +148,27 @@ public sealed class Importer(
         return await ImportAsync(device, earlier, 0, cancellation);
     }
 
+    /// <summary>
+    /// Whether nothing is to be done about a device that an earlier run has imported: all servers still have it. A journal does not know what
+    /// was deleted at the target since. Where the user wants devices of the target changed, each is looked at in full.
+    /// </summary>
+    /// <exception cref="RegistryException">The target does not say.</exception>
+    public async Task<bool> NeedsNothingAsync(EndDevice device, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        if (options.OnConflict is ConflictWay.Update or ConflictWay.Replace)
+            return false;
+        var ids = new EndDeviceIdentifiers { DeviceId = device.Ids.DeviceId, ApplicationIds = new ApplicationIdentifiers { ApplicationId = options.Application } };
+        using var turn = await concurrency.EnterAsync(cancellation);
+        var identity = cluster.Identity.FindAsync(ids, [], cancellation);
+        var others = new List<Task<EndDevice?>> { cluster.Network.FindAsync(ids, [], cancellation), cluster.Application.FindAsync(ids, [], cancellation) };
+        if (device.SupportsJoin)
+            others.Add(cluster.Join.FindAsync(ids, [], cancellation));
+        var records = await Task.WhenAll([identity, .. others]);
+        turn.Done();
+        return Array.TrueForAll(records, static record => record is not null) && (await identity)!.Ids.DevEui == device.Ids.DevEui;
+    }
+
     /// <summary>Asks the target, once, what must be known before the first device.</summary>
     /// <exception cref="FailureException">The target cannot be used.</exception>
     public Task PrepareAsync(CancellationToken cancellation)
@@ -218,7 +239,17 @@ public sealed class Importer(
         var target = Target;
         var name = records?.NameOf(device);
         if (name is { } known && WasImported(records!.Journal!.Reader, known, target))
-            return new ImportedDevice(id, line, ImportResult.Skipped, []) { SkippedFor = "imported_before" };
+        {
+            try
+            {
+                if (await NeedsNothingAsync(device, cancellation))
+                    return new ImportedDevice(id, line, ImportResult.Skipped, []) { SkippedFor = "imported_before" };
+            }
+            catch (RegistryException e)
+            {
+                return Failed(DeviceImport.Describe(e)) with { TargetFailed = e.ConcernsAll };
+            }
+        }
 
         var (prepared, refusal) = await preparation!.PrepareAsync(device, cancellation);
         if (refusal is not null)
@@ -249,10 +280,12 @@ public sealed class Importer(
         ImportedDevice Failed(Failure why) => new(id.Length > 0 ? id : $"line {line}", line, ImportResult.Failed, []) { Failure = why };
     }
 
-    /// <summary>An earlier run has imported it into the same application of the same cluster. Anything else is for the target to say.</summary>
+    /// <summary>An earlier run has imported it into the same application of the same cluster, and it was not exported anew since. Anything else is for the target to say.</summary>
     private static bool WasImported(JournalReader reader, JournalDeviceId name, ImportTarget target) =>
         reader.Find(name) is { TargetSide: not TargetSide.Unknown }
-        && ImportTarget.Of(reader.LastImport(name)?.Detail)?.IsSamePlace(target) == true;
+        && reader.History(name).LastOrDefault(static step => step is { State: DeviceState.Written } or { State: DeviceState.Imported or DeviceState.Verified, Detail: not null })
+            is { State: not DeviceState.Written } last
+        && ImportTarget.Of(last.Detail)!.IsSamePlace(target);
 
     /// <summary>Says that a device is under way, until disposed, and whether the file has had one that is in its way.</summary>
     /// <param name="device">The device.</param>

@@ -41,6 +41,9 @@ internal abstract record Decision
 /// <summary>Looks at the target and decides. Changes nothing.</summary>
 internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, ImportOptions options)
 {
+    /// <summary>Code of a device that is there with other fields or keys.</summary>
+    public const string OtherIsThere = "exists";
+
     private static readonly string[] IdentityPaths =
         [.. AllowedPaths.For(MaskedCall.IdentityServerGet).Where(static path => !path.Contains('.', StringComparison.Ordinal) && path != "ids").Order(StringComparer.Ordinal)];
 
@@ -174,7 +177,7 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
         }
         return options.OnConflict switch
         {
-            ConflictWay.Skip => new Decision.Skip("exists", "the application has it already, with other fields"),
+            ConflictWay.Skip => new Decision.Skip(OtherIsThere, "the application has it already, with other fields"),
             ConflictWay.Update when found.Network!.SupportsJoin != device.Network.Device.SupportsJoin || found.Network.Multicast != device.Network.Device.Multicast =>
                 new Decision.Fail(Exists("is there with another activation mode, which cannot be changed") with { Advice = "import it with --on-conflict replace" }),
             ConflictWay.Update => new Decision.Update(joined || IsAhead(device, found), joined ? new Note("session_kept", "it has joined at the target since: the session there was kept") : null),
@@ -242,8 +245,14 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
     }
 
     /// <summary>A device that joins has a session that the line does not have: it has joined at the target.</summary>
-    private static bool Joined(PreparedDevice device, FoundDevice found) =>
+    private static bool Joined(PreparedDevice device, FoundDevice found) => HasOtherSession(device, found) && !IsOlder(device, found);
+
+    private static bool HasOtherSession(PreparedDevice device, FoundDevice found) =>
         device.Join is not null && found.Network?.Session is { DevAddr.Length: > 0 } && !SameSession(device, found);
+
+    /// <summary>The session there began before that of the line: the device has left it.</summary>
+    private static bool IsOlder(PreparedDevice device, FoundDevice found) =>
+        device.Network.Device.Session is { DevAddr.Length: > 0, StartedAt: { } ours } && found.Network!.Session.StartedAt is { } theirs && theirs.ToDateTimeOffset() < ours.ToDateTimeOffset();
 
     /// <summary>The same session, in which the target has heard more than the line knows.</summary>
     private static bool IsAhead(PreparedDevice device, FoundDevice found) =>
@@ -252,7 +261,7 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
     private static MessageMask Mask(IEnumerable<string> paths, MaskedCall call) =>
         MessageMask.Create(EndDevice.Descriptor, paths.Where(AllowedPaths.For(call).Contains));
 
-    private static Failure Exists(string how) => Failure.Named("import", "exists", $"the device {how}") with
+    private static Failure Exists(string how) => Failure.Named("import", OtherIsThere, $"the device {how}") with
     {
         Advice = "--on-conflict says what to do: skip leaves it, update changes it, replace deletes it and creates it anew",
     };

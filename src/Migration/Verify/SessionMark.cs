@@ -10,7 +10,8 @@ namespace Migration.Verify;
 /// <param name="KeyId">ID of the session keys sent; empty when there were none.</param>
 /// <param name="DevAddr">Address sent, 4 bytes; empty when there was no session.</param>
 /// <param name="LastFCntUp">Last uplink counter sent.</param>
-public readonly record struct SessionMark(bool SupportsJoin, ByteString KeyId, ByteString DevAddr, uint LastFCntUp)
+/// <param name="StartedAt">When the session that was sent began; null when that is not known.</param>
+public readonly record struct SessionMark(bool SupportsJoin, ByteString KeyId, ByteString DevAddr, uint LastFCntUp, DateTimeOffset? StartedAt = null)
 {
     /// <summary>Whether a session was sent.</summary>
     public bool HasSession => !DevAddr.IsEmpty;
@@ -25,13 +26,17 @@ public readonly record struct SessionMark(bool SupportsJoin, ByteString KeyId, B
             sent.SupportsJoin,
             session?.Keys?.SessionKeyId ?? ByteString.Empty,
             address.Span.ContainsAnyExcept((byte)0) ? address : ByteString.Empty,
-            session?.LastFCntUp ?? 0);
+            session?.LastFCntUp ?? 0,
+            session?.StartedAt?.ToDateTimeOffset());
     }
 
-    /// <summary>Whether the Network Server's session is one that a join at the target made.</summary>
+    /// <summary>
+    /// Whether the Network Server's session is one that a join at the target made. An older one than was sent is what the target had before: the
+    /// device has left it.
+    /// </summary>
     public bool IsReplacedBy(Session? found)
     {
-        if (!SupportsJoin || found is null || found.DevAddr.IsEmpty)
+        if (!SupportsJoin || found is null || found.DevAddr.IsEmpty || (HasSession && found.StartedAt?.ToDateTimeOffset() < StartedAt))
             return false;
         var keyId = found.Keys?.SessionKeyId ?? ByteString.Empty;
         return !HasSession || (KeyId.IsEmpty && keyId.IsEmpty ? found.DevAddr != DevAddr : keyId != KeyId);
@@ -48,6 +53,8 @@ public readonly record struct SessionMark(bool SupportsJoin, ByteString KeyId, B
     public bool HasMovedOn(Session found, DateTimeOffset? lastSeen, DateTimeOffset? imported)
     {
         ArgumentNullException.ThrowIfNull(found);
+        if (HasSession && found.DevAddr != DevAddr)
+            return false;
         return found.LastFCntUp > LastFCntUp || (lastSeen is not null && imported is not null && lastSeen > imported);
     }
 }
