@@ -1,0 +1,364 @@
+using System.Text;
+using Google.Protobuf;
+using Migration.Journal;
+using Sandbox.TheThingsStack;
+using Sandbox.TtnV2;
+using Testing;
+
+namespace Cli.Tests.Journals;
+
+/// <summary>
+/// What people, other tools and backups do to devices and journal between two commands: no key is lost by it, no device is retired that the
+/// target does not have, and none is on both sides without a word.
+/// </summary>
+public sealed class BetweenRunsTests : IAsyncLifetime, IDisposable
+{
+    private const string App = "my-app";
+    private const string Target = "target";
+    private const string Key = "ttn-account-v2.key-of-the-tests-between-runs";
+
+    private static readonly ByteString OtherKey = ByteString.CopyFrom(Enumerable.Repeat((byte)0x0E, 16).ToArray());
+    private static readonly ByteString NoKey = ByteString.CopyFrom(new byte[16]);
+
+    private readonly TemporaryFolder folder = new();
+    private readonly Dictionary<string, byte[]> files = [];
+    private TtnV2Cluster source = null!;
+    private TtsCluster target = null!;
+    private string targetKey = "";
+
+    public async Task InitializeAsync()
+    {
+        source = await TtnV2Cluster.StartAsync();
+        source.AddApplication(App, Key);
+        foreach (var id in (string[])["meter-1", "meter-2"])
+            source.Add(SampleDevices.Joined(App, id));
+        source.Add(SampleDevices.Abp(App, "pump"));
+        target = await TtsCluster.StartAsync();
+        targetKey = target.AddApplication(Target);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await source.DisposeAsync();
+        await target.DisposeAsync();
+    }
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task A_device_that_the_target_has_with_other_keys_is_not_retired_when_conflicts_are_skipped()
+    {
+        Assert.Equal(0, (await StraightAsync()).ExitCode);
+        var there = target.Device(Target, "meter-1");
+        there.Join!.RootKeys.AppKey.Key = OtherKey;
+        target.Put(Target, "meter-1", there);
+        await RunAsync("rollback", "meter-1", "--journal", Journal);
+
+        var result = await StraightAsync("--import-on-conflict", "skip");
+
+        Assert.Equal(3, result.ExitCode);
+        Assert.True(HasKey("meter-1"));
+        Assert.Contains("  not imported      1  listed below; not retired at ttnv2\n", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_app_key_that_somebody_takes_from_the_source_after_it_was_written_stays_in_the_journal(bool rotated)
+    {
+        var key = source.Device(App, "meter-1")!.LorawanDevice.AppKey;
+        target.Faults.Add("NsEndDeviceRegistry/Set", new Sandbox.Grpc.Fault.Fail(Sandbox.Grpc.GrpcCode.InvalidArgument, "no such band here"), item: "meter-1");
+        Assert.Equal(3, (await StraightAsync()).ExitCode);
+        target.Faults.Clear();
+        SetKey("meter-1", rotated ? OtherKey : NoKey);
+
+        var result = await StraightAsync();
+
+        var shown = await RunAsync("journal", "show", "meter-1", "--reveal", "--journal", Journal);
+        Assert.Contains(Convert.ToHexString(key.Span), shown.Output, StringComparison.Ordinal);
+        // A device without AppKey and with its session is as a retirement without sessions leaves it: it goes with the key of the journal.
+        Assert.Equal(rotated ? 3 : 0, result.ExitCode);
+        Assert.Contains(rotated ? "other_root_key" : "cleared_at_source", result.Error, StringComparison.Ordinal);
+        Assert.Equal(rotated ? TtsServers.None : TtsServers.All, target.Device(Target, "meter-1").Servers);
+    }
+
+    [Fact]
+    public async Task A_device_that_was_put_back_is_not_retired_by_a_later_retire()
+    {
+        await ExportAsync();
+        await ImportAsync();
+        Assert.Equal(0, (await RollbackAsync("meter-1")).ExitCode);
+        var back = source.Device(App, "meter-1");
+
+        var result = await RunAsync("ttnv2", "retire", "--yes", "--journal", Journal);
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal(back, source.Device(App, "meter-1"));
+        Assert.Null(source.Device(App, "pump"));
+    }
+
+    [Fact]
+    public async Task An_abp_device_whose_import_failed_is_not_deleted_with_the_others()
+    {
+        source.Add(SampleDevices.Abp(App, "valve"));
+        await ExportAsync();
+        target.Faults.Add("NsEndDeviceRegistry/Set", new Sandbox.Grpc.Fault.Fail(Sandbox.Grpc.GrpcCode.InvalidArgument, "no such band here"), item: "valve");
+        Assert.Equal(3, (await ImportAsync()).ExitCode);
+
+        var result = await RunAsync("ttnv2", "retire", "--yes", "--journal", Journal);
+
+        Assert.NotNull(source.Device(App, "valve"));
+        Assert.Null(source.Device(App, "pump"));
+        Assert.Equal(3, result.ExitCode);
+        Assert.Contains("not_imported", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task When_no_device_came_through_a_retire_touches_none()
+    {
+        target.Faults.Add("NsEndDeviceRegistry/Set", new Sandbox.Grpc.Fault.Fail(Sandbox.Grpc.GrpcCode.InvalidArgument, "no such band here"));
+        Assert.Equal(3, (await StraightAsync()).ExitCode);
+        var before = source.Devices(App);
+
+        var result = await RunAsync("ttnv2", "retire", "--yes", "--journal", Journal);
+
+        Assert.Equal(before, source.Devices(App));
+        Assert.Equal(3, result.ExitCode);
+    }
+
+    [Fact]
+    public async Task A_device_that_was_deleted_at_the_target_is_imported_again()
+    {
+        await ExportAsync();
+        Assert.Equal(0, (await ImportAsync()).ExitCode);
+        target.Put(Target, "meter-1", new TtsDevice(null, null, null, null));
+
+        var result = await ImportAsync();
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.Equal(TtsServers.All, target.Device(Target, "meter-1").Servers);
+    }
+
+    [Fact]
+    public async Task Straight_through_a_device_that_was_deleted_at_the_target_is_brought_there_again()
+    {
+        Assert.Equal(0, (await StraightAsync()).ExitCode);
+        target.Put(Target, "meter-1", new TtsDevice(null, null, null, null));
+
+        var result = await StraightAsync();
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.Equal(TtsServers.All, target.Device(Target, "meter-1").Servers);
+    }
+
+    [Fact]
+    public async Task A_device_that_is_only_known_as_verified_leaves_the_target_too()
+    {
+        await ExportAsync();
+        await ImportAsync(withJournal: false);
+        await VerifyAsync();
+
+        var result = await RollbackAsync("meter-1");
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal((true, TtsServers.None), (HasKey("meter-1"), target.Device(Target, "meter-1").Servers));
+    }
+
+    [Fact]
+    public async Task A_device_that_has_another_id_at_the_target_by_now_is_not_put_back_beside_it()
+    {
+        await ExportAsync();
+        await ImportAsync();
+        var there = target.Device(Target, "meter-1");
+        target.Put(Target, "meter-1", new TtsDevice(null, null, null, null));
+        foreach (var record in (TheThingsStack.Api.EndDevice?[])[there.Identity, there.Network, there.Application, there.Join])
+            record!.Ids.DeviceId = "renamed";
+        target.Put(Target, "renamed", there);
+
+        var result = await RollbackAsync("meter-1");
+
+        Assert.Equal(3, result.ExitCode);
+        Assert.Contains("renamed", result.Error, StringComparison.Ordinal);
+        Assert.False(HasKey("meter-1"));
+    }
+
+    [Fact]
+    public async Task A_device_with_other_keys_that_this_migration_never_imported_stays_at_the_target()
+    {
+        await ExportAsync();
+        await ImportAsync(withJournal: false);
+        var there = target.Device(Target, "meter-1");
+        there.Join!.RootKeys.AppKey.Key = OtherKey;
+        target.Put(Target, "meter-1", there);
+
+        var result = await RollbackAsync("meter-1", "--application-id", Target);
+
+        Assert.Equal(3, result.ExitCode);
+        Assert.Equal(TtsServers.All, target.Device(Target, "meter-1").Servers);
+    }
+
+    [Fact]
+    public async Task A_device_that_got_other_keys_at_the_source_after_its_retirement_needs_a_person()
+    {
+        await ExportAsync();
+        SetKey("meter-1", OtherKey);
+
+        var result = await ExportAsync();
+
+        Assert.Contains("Needs a person:\n", result.Error, StringComparison.Ordinal);
+        Assert.Matches("1  other_keys_at_source:.*\n(.*\n)? +meter-1\n", result.Error);
+    }
+
+    [Fact]
+    public async Task A_renamed_device_with_an_attribute_old_id_of_its_own_is_known_to_the_import()
+    {
+        var device = SampleDevices.Otaa(App, "tank_1");
+        device.Attributes["old-id"] = "0815";
+        source.Add(device);
+        await ExportAsync();
+
+        Assert.Equal(0, (await ImportAsync()).ExitCode);
+
+        Assert.Contains("tank_1: imported", (await RunAsync("journal", "show", "tank_1", "--journal", Journal)).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_journal_under_two_names_is_held_by_one_run()
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        await ExportAsync();
+        File.CreateSymbolicLink(folder.File("link.journal"), Journal);
+        await using var held = DeviceJournal.Open(new JournalOptions(Journal, null, "1", TimeProvider.System));
+
+        var result = await RunAsync("ttnv2", "retire", "--yes", "--journal", folder.File("link.journal"));
+
+        Assert.Contains("is in use by another run", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Verify_does_not_leave_out_a_device_that_was_put_back_and_is_still_on_the_target()
+    {
+        await ExportAsync();
+        await ImportAsync();
+        await RunAsync("rollback", "meter-1", "--journal", Journal);
+
+        var result = await RunAsync("verify", "--journal", Journal, "--default-grpc-address", target.Address, "--insecure");
+
+        Assert.Equal(3, result.ExitCode);
+        Assert.Contains("1 of the journal left out: put back at the source and not removed from The Things Stack", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_backup_of_the_journal_from_before_a_retirement_does_not_cost_the_app_key()
+    {
+        var key = source.Device(App, "meter-1")!.LorawanDevice.AppKey;
+        await ExportAsync();
+        await RunAsync("rollback", "--journal", Journal);
+        var backup = await File.ReadAllBytesAsync(Journal);
+        await ExportAsync();
+        await File.WriteAllBytesAsync(Journal, backup);
+
+        var result = await ExportAsync();
+
+        var shown = await RunAsync("journal", "show", "meter-1", "--reveal", "--journal", Journal);
+        Assert.Contains(Convert.ToHexString(key.Span), shown.Output, StringComparison.Ordinal);
+        Assert.Contains($"\"key\":\"{Convert.ToHexString(key.Span)}\"", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_session_that_the_target_has_from_an_import_before_the_rollback_is_not_taken_for_a_join()
+    {
+        await ExportAsync(withSession: true);
+        await ImportAsync();
+        Assert.Equal(3, (await RunAsync("rollback", "meter-1", "--journal", Journal)).ExitCode);
+        var device = source.Device(App, "meter-1")!;
+        device.LorawanDevice.DevAddr = ByteString.CopyFrom(0x26, 1, 0x77, 0x77);
+        device.LorawanDevice.NwkSKey = ByteString.CopyFrom(Enumerable.Repeat((byte)0x77, 16).ToArray());
+        device.LorawanDevice.AppSKey = ByteString.CopyFrom(Enumerable.Repeat((byte)0x78, 16).ToArray());
+        source.Add(device);
+
+        var export = await ExportAsync(withSession: true);
+        var import = await ImportAsync();
+        var verify = await VerifyAsync();
+
+        Assert.Contains("1  put_back_before: ", export.Error, StringComparison.Ordinal);
+        Assert.Equal(3, import.ExitCode);
+        Assert.Contains("1  exists: ", import.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("joined", verify.Error, StringComparison.Ordinal);
+        Assert.Contains("    differs                 1\n", verify.Error, StringComparison.Ordinal);
+
+        Assert.Equal(0, (await ImportAsync(more: ["--on-conflict", "update"])).ExitCode);
+        Assert.Equal(device.LorawanDevice.DevAddr, target.Device(Target, "meter-1").Network!.Session.DevAddr);
+        Assert.DoesNotContain("differs", (await VerifyAsync()).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_device_that_was_deleted_and_is_at_its_old_cluster_again_is_deleted_again()
+    {
+        await using var old = await TtsCluster.StartAsync();
+        var oldKey = old.AddApplication("old-app");
+        files["key"] = Encoding.UTF8.GetBytes(targetKey);
+        TtsSampleDevices.AddMany(old, "old-app", 3);
+        string[] words =
+        [
+            "tts", "application", "old-app", "--delete-source-device", "--default-grpc-address", old.Address, "--insecure", "--app-api-key", oldKey,
+            "--import-to", Target, "--import-default-grpc-address", target.Address, "--import-insecure", "--import-app-api-key-file", "key", "--journal", Journal,
+        ];
+        Assert.Equal(0, (await RunAsync(words)).ExitCode);
+        Assert.Empty(old.DeviceIds("old-app"));
+        TtsSampleDevices.AddMany(old, "old-app", 1);
+
+        var result = await RunAsync(words);
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Empty(old.DeviceIds("old-app"));
+    }
+
+    private string Journal => folder.File("run.journal");
+
+    private bool HasKey(string id) => source.Device(App, id)!.LorawanDevice.AppKey.Span.ContainsAnyExcept((byte)0);
+
+    private void SetKey(string id, ByteString key)
+    {
+        var device = source.Device(App, id)!;
+        device.LorawanDevice.AppKey = key;
+        source.Add(device);
+    }
+
+    private async Task<CliResult> ExportAsync(bool withSession = false)
+    {
+        var result = await RunAsync("ttnv2", "application", App, withSession ? "--with-session" : "--with-session=false", "--journal", Journal);
+        files["devices.json"] = Encoding.UTF8.GetBytes(result.Output);
+        return result;
+    }
+
+    private Task<CliResult> StraightAsync(params string[] words) =>
+        RunAsync(["ttnv2", "application", App, "--with-session=false", "--import-to", Target, "--import-default-grpc-address", target.Address, "--import-insecure", "--journal", Journal, .. words]);
+
+    private Task<CliResult> ImportAsync(bool withJournal = true, string[]? more = null) =>
+        RunAsync(["import", "devices.json", "--application-id", Target, "--default-grpc-address", target.Address, "--insecure", .. withJournal ? (string[])["--journal", Journal] : [], .. more ?? []]);
+
+    private Task<CliResult> VerifyAsync() =>
+        RunAsync("verify", "--journal", Journal, "--application-id", Target, "--default-grpc-address", target.Address, "--insecure");
+
+    private Task<CliResult> RollbackAsync(params string[] words) =>
+        RunAsync(["rollback", .. words, "--journal", Journal, "--default-grpc-address", target.Address, "--insecure"]);
+
+    private Task<CliResult> RunAsync(params string[] words) => new CliRun(words)
+    {
+        Variables = new Dictionary<string, string>
+        {
+            ["TTNV2_APP_ID"] = App,
+            ["TTNV2_APP_ACCESS_KEY"] = Key,
+            ["FREQUENCY_PLAN_ID"] = "EU_863_870_TTN",
+            ["TTNV2_DISCOVERY_SERVER_ADDRESS"] = source.DiscoveryAddress,
+            ["TTNV2_DISCOVERY_SERVER_INSECURE"] = "true",
+            ["TTNV2_REQUESTS_PER_SECOND"] = "0",
+            ["TTS_APP_API_KEY"] = targetKey,
+        },
+        Files = files,
+        StateFolder = folder.Path,
+        Clock = TimeProvider.System,
+    }.RunAsync();
+}
