@@ -160,7 +160,7 @@ public sealed class Exporter(
         }
         if (entry is { SourceSide: SourceSide.RestoreIntended })
             return new Candidate(reference) { Failure = ExportFailure(reference, RollbackUnfinished) };
-        if (entry is { Line: not null, SourceHoldsOriginal: false } )
+        if (entry is { Line: not null, SourceHoldsOriginal: false })
             return FromJournal(reference, entry);
         if (census.Clashes(reference))
             return new Candidate(reference) { Failure = Clash(reference, DeviceNaming.DeviceId(reference.Id, options)) };
