@@ -49,6 +49,14 @@ public interface IDeviceSource : IAsyncDisposable
     /// <exception cref="TheThingsStack.Errors.FailureException">Such a device cannot be retired that way.</exception>
     RetirePlan PlanRetirement(SourceDevice device, RetireScope scope, RetireWay way);
 
+    /// <summary>
+    /// Decides what this run does about a device that an earlier one has retired and that is still there: the same again, or more when more is
+    /// asked for now. Calls no one. Null leaves it alone.
+    /// </summary>
+    /// <param name="now">The device as it is.</param>
+    /// <param name="earlier">What the earlier run left, or meant to leave.</param>
+    RetirePlan? PlanAgain(SourceDevice now, RetirePlan earlier) => earlier;
+
     /// <summary>Compares a record as it is now with what was exported and what the retirement leaves; frame counters do not matter. Calls no one.</summary>
     RecordMatch Compare(SourceDevice now, SourceDevice exported, RetirePlan plan);
 

@@ -25,8 +25,8 @@ internal sealed record Candidate(DeviceReference Reference)
     /// <summary>What an earlier run recorded of a device that was read and mapped now; null when there is nothing.</summary>
     public JournalEntry? Earlier { get; init; }
 
-    /// <summary>The source has the original keys again although the journal knows the device as retired.</summary>
-    public bool RetireAgain { get; init; }
+    /// <summary>What is to be done at the source although the journal knows the device as retired: it has its keys again there, or more is asked for now.</summary>
+    public RetirePlan? Again { get; init; }
 
     /// <summary>How the source was found although this tool did not retire the device; null otherwise.</summary>
     public RetirePlan? Found { get; init; }

@@ -33,7 +33,7 @@ public sealed class Exporter(
     private readonly ArrayBufferWriter<byte> line = new(4096);
     private readonly List<JournalDeviceId> onlyInJournal = [];
     private readonly Census census = new(options);
-    private HashSet<ulong> listed = [];
+    private HashSet<ulong>? listed;
     private IProgress<ExportEvent>? progress;
 
     /// <summary>Runs once. Expected failures are in the summary, none is thrown.</summary>
@@ -161,7 +161,7 @@ public sealed class Exporter(
         if (entry is { SourceSide: SourceSide.RestoreIntended })
             return new Candidate(reference) { Failure = ExportFailure(reference, RollbackUnfinished) };
         if (entry is { Line: not null, SourceHoldsOriginal: false })
-            return FromJournal(reference, entry);
+            return await RetiredAsync(reference, entry, cancellation);
         if (census.Clashes(reference))
             return new Candidate(reference) { Failure = Clash(reference, DeviceNaming.DeviceId(reference.Id, options)) };
         SourceDevice device;
@@ -219,23 +219,44 @@ public sealed class Exporter(
     }
 
     /// <summary>A device that an earlier run has written and perhaps retired: its line is in the journal, and the source may no longer have its keys.</summary>
-    private Candidate FromJournal(DeviceReference reference, JournalEntry entry)
+    private Candidate FromJournal(DeviceReference reference, JournalEntry entry) =>
+        new(reference) { Read = source.FromRecord(reference.Application, reference.Id, entry.Record), Entry = entry };
+
+    /// <summary>A device that an earlier run has retired, or was about to: a look, in the list where that tells all, shows whether it is out of service still.</summary>
+    private async Task<Candidate> RetiredAsync(DeviceReference reference, JournalEntry entry, CancellationToken cancellation)
     {
-        var read = source.FromRecord(reference.Application, reference.Id, entry.Record);
-        var candidate = new Candidate(reference) { Read = read, Entry = entry };
-        if (entry is not { SourceSide: SourceSide.Retired, Way: { } way })
+        var candidate = FromJournal(reference, entry);
+        if (entry is not { SourceSide: SourceSide.Retired, Way: { } way } || IsGone(reference))
             return candidate;
-        // What was deleted and is in the list is there again, even when the list tells no more.
-        if (reference.Listed is null)
-            return candidate with { RetireAgain = way == RetireWay.Delete && listed.Contains(Census.Hash(reference.Application, reference.Id)) };
-        // The list shows for nothing whether the retirement still holds.
-        return source.Compare(reference.Listed, read, new RetirePlan(way, entry.Replacement)) switch
+        SourceDevice now;
+        try
         {
-            RecordMatch.Original or RecordMatch.Mixed => candidate with { RetireAgain = true },
-            RecordMatch.Other => candidate with { Notes = [HandOver.OtherKeys] },
-            _ => candidate,
+            now = reference.Listed ?? await source.ReadAsync(reference, cancellation);
+        }
+        catch (SourceUnavailableException e)
+        {
+            return new Candidate(reference) { Failure = ExportFailure(reference, e.Failure), SourceFailed = true };
+        }
+        catch (DeviceNotFoundException)
+        {
+            return candidate;
+        }
+        catch (FailureException)
+        {
+            return candidate with { Notes = [NotLookedAt] };
+        }
+        var left = new RetirePlan(way, entry.Replacement);
+        var again = source.PlanAgain(now, left);
+        return source.Compare(now, candidate.Read!, left) switch
+        {
+            RecordMatch.Original or RecordMatch.Mixed => candidate with { Again = again },
+            RecordMatch.Replaced => candidate with { Again = again?.Way == way ? null : again },
+            _ => candidate with { Notes = [HandOver.OtherKeys] },
         };
     }
+
+    /// <summary>The list has told that the device is not there.</summary>
+    private bool IsGone(DeviceReference reference) => listed?.Contains(Census.Hash(reference.Application, reference.Id)) == false;
 
     private async Task TakeAsync(Candidate candidate, Stream output, HandOver handOver, CancellationToken cancellation)
     {
@@ -380,6 +401,9 @@ public sealed class Exporter(
     };
 
     private static Note GoneMeanwhile { get; } = new("gone_at_source", "it is no longer at the source; its line is the one of an earlier run");
+
+    private static Note NotLookedAt { get; } = new(
+        "not_looked_at", "it was retired by an earlier run, and the source does not tell whether it is still: look at it there", NeedsPerson: true);
 
     private static Note PutBackBefore { get; } = new("put_back_before", "it was put back by a rollback, and goes again now");
 

@@ -170,9 +170,9 @@ internal sealed class HandOver(
         // Its keys left the source without this tool.
         if (device.Found is { } found)
             return (null, [JournalChange.RetireIntended(name, found.Way, found.Replacement), JournalChange.Retired(name, device.Notes[0].Text)]);
-        if (entry.SourceSide == SourceSide.Retired && !device.RetireAgain)
+        if (entry.SourceSide == SourceSide.Retired && device.Again is null)
             return (null, []);
-        var begun = new RetirePlan(entry.Way!.Value, entry.Replacement);
+        var begun = device.Again ?? new RetirePlan(entry.Way!.Value, entry.Replacement);
         return (begun, [JournalChange.RetireIntended(name, begun.Way, begun.Replacement, "continued")]);
     }
 
@@ -297,7 +297,7 @@ internal sealed class HandOver(
                 changes.Add(JournalChange.Retired(name, outcome.Detail));
             else if (outcome.Result == ChangeResult.Unchanged && device.Entry is null)
                 changes.Add(JournalChange.TakenBack(Untouched(name), outcome.Failure?.Message));
-            else if (outcome.Result == ChangeResult.Unchanged && device.RetireAgain)
+            else if (outcome.Result == ChangeResult.Unchanged && device.Again is not null)
                 changes.Add(JournalChange.TakenBack(device.Entry!, outcome.Failure?.Message));
             else if (outcome.JoinedAgain)
                 changes.Add(JournalChange.TakenBack(Untouched(name), "it has joined again at the source: it is to be exported anew"));

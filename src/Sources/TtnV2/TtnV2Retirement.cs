@@ -30,6 +30,13 @@ internal static class TtnV2Retirement
     /// <exception cref="FailureException">There is no AppKey to rotate.</exception>
     public static V2Device Replace(V2Device exported, RetireScope scope, RetireWay way, Entropy entropy)
     {
+        if (way == RetireWay.Mute)
+        {
+            throw new FailureException(Failure.Named("source/ttnv2", "no_such_way", "a device of V2 cannot be muted: its handler always answers") with
+            {
+                Advice = "use --way rotate, clear or delete",
+            });
+        }
         var record = exported.Clone();
         var lorawan = record.LorawanDevice;
         if (way == RetireWay.Rotate && !IsSet(lorawan.AppKey))

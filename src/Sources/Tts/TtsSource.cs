@@ -140,6 +140,15 @@ public sealed partial class TtsSource : IDeviceSource
             });
     }
 
+    /// <summary>As the flags of this run say: a device whose downlinks were stopped may have to go, and without a flag none is touched.</summary>
+    public RetirePlan? PlanAgain(SourceDevice now, RetirePlan earlier) =>
+        options.Retires switch
+        {
+            RetireScope.None => null,
+            RetireScope.Downlinks when ((TtsDevice)now).NetworkServer is null => null,
+            var scope => PlanRetirement(now, scope, RetireWay.Delete),
+        };
+
     /// <inheritdoc/>
     public RecordMatch Compare(SourceDevice now, SourceDevice exported, RetirePlan plan)
     {
@@ -200,18 +209,20 @@ public sealed partial class TtsSource : IDeviceSource
                 var match = Compare(now, exported, plan);
                 if (match == RecordMatch.Other)
                     return new ChangeOutcome(ChangeResult.Unchanged) { Failure = ChangedSinceRetired, ChangedAtSource = true };
-                if (match == RecordMatch.Original && plan.Way == RetireWay.Delete)
-                    return new ChangeOutcome(ChangeResult.Done) { Detail = "it was there already" };
+                // Before a deletion its downlinks may have been stopped.
+                var wasMuted = plan.Way == RetireWay.Mute || (plan.Replacement is { } left && TtsRetirement.IsMuted(TtsDevice.Decode(exported.Application, exported.Id, left)));
+                var isMuted = TtsRetirement.IsMuted(now);
                 var details = new List<string>();
                 if (match == RecordMatch.Mixed)
                 {
                     details.Add(dryRun ? "it would be registered again" : "it is registered again");
                     // As it was last seen before the deletion: counters never go back.
                     var last = plan is { Way: RetireWay.Delete, Replacement: { } record } ? TtsDevice.Decode(exported.Application, exported.Id, record) : exported;
+                    isMuted |= now.NetworkServer is null && TtsRetirement.IsMuted(last);
                     if (!dryRun)
                         await RegisterAsync(now, last, change, cancellation);
                 }
-                if (plan.Way == RetireWay.Mute && TtsRetirement.IsMuted(now) && !TtsRetirement.IsMuted(exported))
+                if (wasMuted && isMuted && !TtsRetirement.IsMuted(exported))
                 {
                     details.Add(dryRun ? "its downlinks would be sent again" : "its downlinks are sent again");
                     if (!dryRun)

@@ -315,6 +315,56 @@ public sealed class BetweenRunsTests : IAsyncLifetime, IDisposable
         Assert.Empty(old.DeviceIds("old-app"));
     }
 
+    [Fact]
+    public async Task A_device_that_is_named_and_got_its_key_back_by_hand_is_retired_again()
+    {
+        var key = source.Device(App, "meter-1")!.LorawanDevice.AppKey;
+        await ExportAsync();
+        SetKey("meter-1", key);
+
+        var result = await RunAsync("ttnv2", "device", "meter-1", "--with-session=false", "--journal", Journal);
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.False(HasKey("meter-1"));
+    }
+
+    [Fact]
+    public async Task A_named_device_that_got_other_keys_after_its_retirement_needs_a_person()
+    {
+        await ExportAsync();
+        SetKey("meter-1", OtherKey);
+
+        var result = await RunAsync("ttnv2", "device", "meter-1", "--with-session=false", "--journal", Journal);
+
+        Assert.Contains("1  other_keys_at_source: ", result.Error, StringComparison.Ordinal);
+        Assert.Equal(OtherKey, source.Device(App, "meter-1")!.LorawanDevice.AppKey);
+    }
+
+    [Fact]
+    public async Task A_retired_device_that_the_source_does_not_tell_about_keeps_its_line_and_needs_a_person()
+    {
+        await ExportAsync();
+        source.Faults.Add("GetDevice", new Sandbox.Grpc.Fault.Fail(Sandbox.Grpc.GrpcCode.Internal, "not now"), item: "meter-1");
+
+        var result = await RunAsync("ttnv2", "device", "meter-1", "--with-session=false", "--journal", Journal);
+
+        Assert.Contains("\"device_id\":\"meter-1\"", result.Output, StringComparison.Ordinal);
+        Assert.Contains("1  not_looked_at: ", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_device_of_v2_cannot_be_muted_so_it_is_not_cleared_in_its_place()
+    {
+        await ExportAsync();
+        var before = source.Devices(App);
+
+        var result = await RunAsync("ttnv2", "retire", "pump", "--way", "mute", "--yes", "--journal", Journal);
+
+        Assert.Equal(3, result.ExitCode);
+        Assert.Contains("no_such_way", result.Error, StringComparison.Ordinal);
+        Assert.Equal(before, source.Devices(App));
+    }
+
     private string Journal => folder.File("run.journal");
 
     private bool HasKey(string id) => source.Device(App, id)!.LorawanDevice.AppKey.Span.ContainsAnyExcept((byte)0);
