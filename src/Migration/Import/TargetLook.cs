@@ -47,7 +47,9 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
     private static readonly string[] IdentityPaths =
         [.. AllowedPaths.For(MaskedCall.IdentityServerGet).Where(static path => !path.Contains('.', StringComparison.Ordinal) && path != "ids").Order(StringComparer.Ordinal)];
 
-    private static readonly string[] JoinPaths = ["root_keys.app_key.key", "root_keys.nwk_key.key"];
+    private static readonly string[] RootKeyPaths = ["root_keys.app_key.key", "root_keys.nwk_key.key"];
+
+    private static readonly string[] JoinPaths = [.. TargetJoins.Paths, .. RootKeyPaths];
 
     private static readonly string[] NetworkPaths =
     [
@@ -229,7 +231,7 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
     {
         if (!facts.MayReadKeys)
             return false;
-        if (device.Join is { } join && Mask(JoinPaths, MaskedCall.JoinServerGet).Differences(join.Device, found.Join!).Any())
+        if (device.Join is { } join && Mask(RootKeyPaths, MaskedCall.JoinServerGet).Differences(join.Device, found.Join!).Any())
             return false;
         if (Mask(["frequency_plan_id", "lorawan_phy_version", "lorawan_version", "multicast", "supports_join"], MaskedCall.NetworkServerGet).Differences(device.Network.Device, found.Network!).Any())
             return false;
@@ -245,14 +247,9 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
     }
 
     /// <summary>A device that joins has a session that the line does not have: it has joined at the target.</summary>
-    private static bool Joined(PreparedDevice device, FoundDevice found) => HasOtherSession(device, found) && !IsOlder(device, found);
-
-    private static bool HasOtherSession(PreparedDevice device, FoundDevice found) =>
-        device.Join is not null && found.Network?.Session is { DevAddr.Length: > 0 } && !SameSession(device, found);
-
-    /// <summary>The session there began before that of the line: the device has left it.</summary>
-    private static bool IsOlder(PreparedDevice device, FoundDevice found) =>
-        device.Network.Device.Session is { DevAddr.Length: > 0, StartedAt: { } ours } && found.Network!.Session.StartedAt is { } theirs && theirs.ToDateTimeOffset() < ours.ToDateTimeOffset();
+    private static bool Joined(PreparedDevice device, FoundDevice found) =>
+        device.Join is { } join && found.Network?.Session is { DevAddr.Length: > 0 } session && !SameSession(device, found)
+        && TargetJoins.MadeIt(join.Device, device.Network.Device.Session, found.Join, session);
 
     /// <summary>The same session, in which the target has heard more than the line knows.</summary>
     private static bool IsAhead(PreparedDevice device, FoundDevice found) =>

@@ -82,7 +82,7 @@ public sealed class JournalChange
     /// <summary>The original is about to be put back.</summary>
     public static JournalChange RestoreIntended(JournalDeviceId device, string? detail = null) =>
         new(device, DeviceState.RestoreIntended, detail, entry =>
-            entry.SourceSide is SourceSide.RetireIntended or SourceSide.Retired or SourceSide.RestoreIntended
+            entry.SourceSide is not SourceSide.Untouched
                 ? entry with { SourceSide = SourceSide.RestoreIntended, Attempts = entry.Attempts + 1 }
                 : throw Refused(entry, "restored although it was never retired"));
 

@@ -114,7 +114,7 @@ public static class CutOver
             Differences = FieldComparison.Compare(sent, found),
             ImportedAt = importedAt ?? found.Identity?.CreatedAt?.ToDateTimeOffset(),
         };
-        return Heard(device, SessionMark.Of(sent.Network), found.Network?.Session, found.Identity?.LastSeenAt?.ToDateTimeOffset(), prefixes, sent.Network.Multicast);
+        return Heard(device, SessionMark.Of(sent, found), found.Network?.Session, found.Identity?.LastSeenAt?.ToDateTimeOffset(), prefixes, sent.Network.Multicast);
     }
 
     /// <summary>Judges again how far a device has come at the target, from its session and from when it was seen.</summary>

@@ -99,7 +99,7 @@ public static class FieldComparison
     {
         ArgumentNullException.ThrowIfNull(sent);
         ArgumentNullException.ThrowIfNull(found);
-        var mark = SessionMark.Of(sent.Network);
+        var mark = SessionMark.Of(sent, found);
         var hasJoined = mark.IsReplacedBy(found.Network?.Session);
         var inUse = hasJoined || mark.HasMovedOn(found);
         List<FieldDifference>? differences = null;

@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Migration.Import;
 using TheThingsStack.Api;
 
 namespace Migration.Verify;
@@ -10,33 +11,35 @@ namespace Migration.Verify;
 /// <param name="KeyId">ID of the session keys sent; empty when there were none.</param>
 /// <param name="DevAddr">Address sent, 4 bytes; empty when there was no session.</param>
 /// <param name="LastFCntUp">Last uplink counter sent.</param>
-/// <param name="StartedAt">When the session that was sent began; null when that is not known.</param>
-public readonly record struct SessionMark(bool SupportsJoin, ByteString KeyId, ByteString DevAddr, uint LastFCntUp, DateTimeOffset? StartedAt = null)
+public readonly record struct SessionMark(bool SupportsJoin, ByteString KeyId, ByteString DevAddr, uint LastFCntUp)
 {
+    /// <summary>ID of another session that the target had before, which no join there has made; empty when it had none.</summary>
+    public ByteString Former { get; init; } = ByteString.Empty;
+
     /// <summary>Whether a session was sent.</summary>
     public bool HasSession => !DevAddr.IsEmpty;
 
-    /// <summary>The mark of the device as it was sent.</summary>
-    public static SessionMark Of(EndDevice sent)
+    /// <summary>The mark of a device, given what the target has.</summary>
+    public static SessionMark Of(SentRecords sent, TargetRecords found)
     {
         ArgumentNullException.ThrowIfNull(sent);
-        var session = sent.Session;
+        ArgumentNullException.ThrowIfNull(found);
+        var session = sent.Network.Session;
         var address = session?.DevAddr ?? ByteString.Empty;
-        return new SessionMark(
-            sent.SupportsJoin,
+        var mark = new SessionMark(
+            sent.Network.SupportsJoin,
             session?.Keys?.SessionKeyId ?? ByteString.Empty,
             address.Span.ContainsAnyExcept((byte)0) ? address : ByteString.Empty,
-            session?.LastFCntUp ?? 0,
-            session?.StartedAt?.ToDateTimeOffset());
+            session?.LastFCntUp ?? 0);
+        return found.Network?.Session is { } there && mark.IsReplacedBy(there) && !TargetJoins.MadeIt(sent.Join, session, found.Join, there)
+            ? mark with { Former = IdOf(there) }
+            : mark;
     }
 
-    /// <summary>
-    /// Whether the Network Server's session is one that a join at the target made. An older one than was sent is what the target had before: the
-    /// device has left it.
-    /// </summary>
+    /// <summary>Whether the Network Server's session is one that a join at the target made.</summary>
     public bool IsReplacedBy(Session? found)
     {
-        if (!SupportsJoin || found is null || found.DevAddr.IsEmpty || (HasSession && found.StartedAt?.ToDateTimeOffset() < StartedAt))
+        if (!SupportsJoin || found is null || found.DevAddr.IsEmpty || IdOf(found) == Former)
             return false;
         var keyId = found.Keys?.SessionKeyId ?? ByteString.Empty;
         return !HasSession || (KeyId.IsEmpty && keyId.IsEmpty ? found.DevAddr != DevAddr : keyId != KeyId);
@@ -55,6 +58,8 @@ public readonly record struct SessionMark(bool SupportsJoin, ByteString KeyId, B
         ArgumentNullException.ThrowIfNull(found);
         if (HasSession && found.DevAddr != DevAddr)
             return false;
-        return found.LastFCntUp > LastFCntUp || (lastSeen is not null && imported is not null && lastSeen > imported);
+        return (found.LastFCntUp > LastFCntUp && IdOf(found) != Former) || (lastSeen is not null && imported is not null && lastSeen > imported);
     }
+
+    private static ByteString IdOf(Session session) => session.Keys?.SessionKeyId is { IsEmpty: false } id ? id : session.DevAddr;
 }

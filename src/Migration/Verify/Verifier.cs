@@ -222,8 +222,9 @@ public sealed class Verifier(ITargetDevices target, VerifyOptions options)
             var join = device.SupportsJoin ? target.JoinAsync(device.Ids, cancellation) : Task.FromResult<EndDevice?>(null);
             await Task.WhenAll(network, application, join);
             var parts = await SentRecords.PrepareAsync(device, sent.Abp ?? options.Abp, options.Plans, cancellation);
-            var judged = CutOver.Judge(parts, new TargetRecords(identity, await network, await application, await join), prefixes, sent.ImportedAt);
-            found = new WaitingDevice(judged with { Index = sent.Index, Line = sent.Line }, SessionMark.Of(parts.Network)) { Journal = sent.Journal };
+            var records = new TargetRecords(identity, await network, await application, await join);
+            var judged = CutOver.Judge(parts, records, prefixes, sent.ImportedAt);
+            found = new WaitingDevice(judged with { Index = sent.Index, Line = sent.Line }, SessionMark.Of(parts, records)) { Journal = sent.Journal };
             if (source is null)
                 return found;
             found = await source.LookAsync(found with { AtSource = sent.AtSource, Keys = KeyMarks.Of(device) }, cancellation);

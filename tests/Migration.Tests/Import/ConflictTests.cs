@@ -61,9 +61,8 @@ public sealed class ConflictTests
         await using var cluster = await TtsCluster.StartAsync();
         var key = cluster.AddApplication(App);
         await cluster.ImportAsync(key, Otaa(1));
-        var joined = cluster.Device(App, "dev-1");
-        var session = new Session { DevAddr = Bytes("26000001"), Keys = new SessionKeys { FNwkSIntKey = new KeyEnvelope { Key = Bytes("404142434445464748494A4B4C4D4E4F") } } };
-        cluster.Put(App, "dev-1", joined with { Network = new EndDevice(joined.Network!) { Session = session } });
+        Assert.NotNull(cluster.Join(App, "dev-1"));
+        var session = cluster.Device(App, "dev-1").Network!.Session;
 
         var run = await cluster.ImportAsync(key, Options with { OnConflict = ConflictWay.Update }, Otaa(1, key: NewKey));
 
@@ -71,6 +70,39 @@ public sealed class ConflictTests
         Assert.Contains("session_kept", run.Notes);
         var kept = cluster.Device(App, "dev-1").Network!.Session;
         Assert.Equal((session.DevAddr, session.Keys.FNwkSIntKey), (kept.DevAddr, kept.Keys.FNwkSIntKey));
+    }
+
+    [Theory]
+    [InlineData(30, true, true)]
+    [InlineData(30, false, false)]
+    [InlineData(-30, false, false)]
+    public async Task Whether_a_session_comes_of_a_join_is_for_the_join_server_to_say_and_not_for_the_clock(int minutesAhead, bool joins, bool kept)
+    {
+        await using var cluster = await TtsCluster.StartAsync();
+        var key = cluster.AddApplication(App);
+        // What an earlier import has left; then the device got another session at its source, and is exported by a machine whose clock is wrong.
+        await cluster.ImportAsync(key, Otaa(1, more: SessionOf("26011F01", minutesAhead: 0)));
+        if (joins)
+            cluster.Join(App, "dev-1");
+        var there = cluster.Device(App, "dev-1").Network!.Session.DevAddr;
+
+        var run = await cluster.ImportAsync(key, Options with { OnConflict = ConflictWay.Update }, Otaa(1, key: NewKey, more: SessionOf("26011F02", minutesAhead)));
+
+        Assert.Equal((0, 1, 0, 0), run.Counts);
+        Assert.Equal(kept ? there : Bytes("26011F02"), cluster.Device(App, "dev-1").Network!.Session.DevAddr);
+    }
+
+    [Fact]
+    public async Task A_device_that_has_left_a_session_joined_at_the_target_long_ago_gets_the_one_it_has_now()
+    {
+        await using var cluster = await TtsCluster.StartAsync();
+        var key = cluster.AddApplication(App);
+        await cluster.ImportAsync(key, Otaa(1));
+        cluster.Join(App, "dev-1");
+
+        await cluster.ImportAsync(key, Options with { OnConflict = ConflictWay.Update }, Otaa(1, more: SessionOf("26011F02", minutesAhead: 600)));
+
+        Assert.Equal(Bytes("26011F02"), cluster.Device(App, "dev-1").Network!.Session.DevAddr);
     }
 
     [Fact]
@@ -289,4 +321,9 @@ public sealed class ConflictTests
         server == TtsServers.Join ? record : null);
 
     private static ByteString Bytes(string hex) => ByteString.CopyFrom(Convert.FromHexString(hex));
+
+    private static string SessionOf(string address, int minutesAhead) =>
+        $$$"""
+        ,"session":{"dev_addr":"{{{address}}}","keys":{"session_key_id":"{{{Convert.ToBase64String(Encoding.ASCII.GetBytes(address))}}}","f_nwk_s_int_key":{"key":"{{{address}}}{{{address}}}{{{address}}}{{{address}}}"},"app_s_key":{"key":"707172737475767778797A7B7C7D7E7F"}},"started_at":"{{{DateTimeOffset.UtcNow.AddMinutes(minutesAhead).ToString("yyyy-MM-ddTHH:mm:ssZ", System.Globalization.CultureInfo.InvariantCulture)}}}"}
+        """.Trim();
 }

@@ -149,6 +149,35 @@ public sealed class VerifierTests
     }
 
     [Fact]
+    public async Task A_join_right_after_the_import_counts_although_the_clock_of_the_export_was_ahead()
+    {
+        var sent = SampleDevices.OtaaWithSession("dev");
+        sent.Session.StartedAt = Google.Protobuf.WellKnownTypes.Timestamp.FromDateTimeOffset(Start.AddMinutes(20));
+        target.Add(sent);
+        SampleDevices.Join(target["dev"], Start.AddMinutes(1));
+
+        await RunAsync([sent], TimeSpan.Zero);
+
+        Assert.Equal(CutOverState.Joined, Assert.Single(settled).State);
+    }
+
+    [Fact]
+    public async Task A_session_of_an_earlier_import_is_no_join_and_the_join_that_follows_is_seen()
+    {
+        target.Add(SampleDevices.OtaaWithSession("dev"));
+        target.JoinsAt("dev", Start.AddHours(2));
+        var sent = SampleDevices.OtaaWithSession("dev");
+        (sent.Session, sent.MacState) = (null, null);
+
+        await RunAsync([sent], TimeSpan.FromHours(1));
+        Assert.Equal(CutOverState.NeedsPowerCycle, Assert.Single(settled).State);
+        settled.Clear();
+        await RunAsync([sent], TimeSpan.FromHours(24));
+
+        Assert.Equal(CutOverState.Joined, Assert.Single(settled).State);
+    }
+
+    [Fact]
     public async Task A_cluster_that_is_away_for_an_hour_does_not_end_a_watch()
     {
         target.Add(SampleDevices.Otaa("dev"));
