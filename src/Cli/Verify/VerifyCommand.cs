@@ -9,6 +9,7 @@ using Migration.Import;
 using Migration.Journal;
 using Migration.Verify;
 using TheThingsStack.Errors;
+using TheThingsStack.Import;
 using TheThingsStack.Json;
 using TheThingsStack.Registries;
 
@@ -109,8 +110,8 @@ internal static class VerifyCommand
                 {
                     tally.Add(settled.Device);
                     output.Write(settled.Device);
-                    if (journal is not null && settled is { Device.IsAsSent: true, Journal: { } name })
-                        await journal.VerifiedAsync(name, new ImportTarget(settled.Device.Application, cluster.Addresses.Identity.ToString(), new AbpAdjustments()).ToString());
+                    if (journal is not null && settled.Journal is { } name && (settled.Device.IsAsSent || (settled.Device.Failure is null && settled.Device.Missing != DeviceServers.None)))
+                        await journal.SeenAsync(name, new ImportTarget(settled.Device.Application, cluster.Addresses.Identity.ToString(), new AbpAdjustments()), settled.Device.Missing);
                 },
                 step =>
                 {

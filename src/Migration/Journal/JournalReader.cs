@@ -14,6 +14,9 @@ public sealed class JournalReader : IDisposable
     /// <summary>Detail of a line that was written by a run that imports it too, before the target's name.</summary>
     internal const string ToBeImported = "to be imported into ";
 
+    /// <summary>Detail of a device that the target has lost in part, before the target's name: what is left there may still answer it.</summary>
+    private const string InPart = "no longer complete in ";
+
     private readonly SqliteConnection database;
     private readonly Lock gate = new();
     private readonly SqliteCommand find;
@@ -93,12 +96,15 @@ public sealed class JournalReader : IDisposable
         }
     });
 
-    /// <summary>The names under which a device ID is known, one for each application, in the order of the journal.</summary>
+    /// <summary>The names under which a device ID is known, one for each application, in the order of the journal; <c>APPLICATION/ID</c> means one of them.</summary>
     public IReadOnlyList<JournalDeviceId> NamesOf(string deviceId) => Guard(File, () =>
     {
         lock (gate)
         {
-            using var query = Query(database, "SELECT source, application, device_id FROM device WHERE device_id = $device_id ORDER BY ordinal");
+            using var query = Query(database, """
+                SELECT source, application, device_id FROM device
+                WHERE device_id = $device_id OR (device_id = substr($device_id, instr($device_id, '/') + 1) AND application || '/' || device_id = $device_id) ORDER BY ordinal
+                """);
             query.Parameters.AddWithValue("$device_id", deviceId);
             using var row = query.ExecuteReader();
             var names = new List<JournalDeviceId>();
@@ -114,6 +120,40 @@ public sealed class JournalReader : IDisposable
     /// <summary>Where an import has brought a device to, or a verification has found it, the last of them; null when neither says. A rollback may have undone it.</summary>
     public string? LastPlace(JournalDeviceId device) =>
         History(device).LastOrDefault(static step => step is { State: DeviceState.Imported or DeviceState.Verified, Detail: not null })?.Detail;
+
+    /// <summary>Where a verification has found a part of a device that an import had brought there; null when none has, or an import has come since.</summary>
+    public string? LastPart(JournalDeviceId device) =>
+        History(device).LastOrDefault(static step => step.State is DeviceState.Imported or DeviceState.Verified || step.Detail?.StartsWith(InPart, StringComparison.Ordinal) == true)
+            is { State: not (DeviceState.Imported or DeviceState.Verified), Detail: { } part }
+            ? part[InPart.Length..]
+            : null;
+
+    /// <summary>What is noted about a device of which a verification has found a part.</summary>
+    public static string PartAt(string place) => InPart + place;
+
+    /// <summary>Number of the latest step of any device; later ones have greater numbers.</summary>
+    public long LastStep() => Guard(File, () =>
+    {
+        lock (gate)
+            return JournalSchema.Number(database, "SELECT coalesce(max(number), 0) FROM event");
+    });
+
+    /// <summary>Whether a device has had a step after that of a number, of whatever run.</summary>
+    public bool HasChangedSince(JournalDeviceId device, long step) => Guard(File, () =>
+    {
+        lock (gate)
+        {
+            using var query = Query(database, """
+                SELECT EXISTS (SELECT 1 FROM event JOIN device USING (ordinal)
+                WHERE source = $source AND application = $application AND device_id = $device_id AND number > $step)
+                """);
+            query.Parameters.AddWithValue("$source", device.Source);
+            query.Parameters.AddWithValue("$application", device.Application);
+            query.Parameters.AddWithValue("$device_id", device.DeviceId);
+            query.Parameters.AddWithValue("$step", step);
+            return (long)query.ExecuteScalar()! != 0;
+        }
+    });
 
     /// <summary>Whether the run that wrote the line of a device was to import it too.</summary>
     public bool IsToBeImported(JournalDeviceId device) => History(device)
@@ -218,11 +258,11 @@ public sealed class JournalReader : IDisposable
             return JournalSchema.Number(database, "SELECT count(*) FROM device WHERE source_side IN ('Untouched', 'Restored') AND target_side <> 'Unknown'");
     });
 
-    /// <summary>Whether any device is known to be on The Things Stack, so that of the others it means something that they are not.</summary>
+    /// <summary>Whether any device is or was known to be on The Things Stack, so that of the others it means something that they are not.</summary>
     public bool KnowsImports() => Guard(File, () =>
     {
         lock (gate)
-            return JournalSchema.Number(database, "SELECT EXISTS (SELECT 1 FROM device WHERE target_side <> 'Unknown')") != 0;
+            return JournalSchema.Number(database, "SELECT EXISTS (SELECT 1 FROM event WHERE state IN ('Imported', 'Verified'))") != 0;
     });
 
     /// <summary>Number of devices that were retired and are not known to be on The Things Stack: this file may hold the only copy of their keys.</summary>

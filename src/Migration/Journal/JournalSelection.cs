@@ -37,10 +37,19 @@ internal static class JournalSelection
             var devices = reader.NamesOf(id);
             if (devices.Count == 0)
                 yield return new SelectedDevice(id) { Failure = reader.DoesNotKnow(id) };
-            foreach (var device in devices)
-                yield return One(reader, device);
+            if (devices.Count > 1)
+                yield return new SelectedDevice(id) { Failure = Several(id, devices) };
+            else if (devices.Count == 1)
+                yield return One(reader, devices[0]);
         }
     }
+
+    private static Failure Several(string id, IReadOnlyList<JournalDeviceId> devices) =>
+        Failure.Named("journal", "several_devices", $"the journal has {devices.Count} devices `{id}`, of applications {string.Join(", ", devices.Select(static device => $"`{device.Application}`"))}") with
+        {
+            Attributes = new Dictionary<string, string> { ["device_id"] = id },
+            Advice = $"nothing was changed; name the one that is meant with its application: {devices[0].Application}/{id}",
+        };
 
     private static SelectedDevice One(JournalReader reader, JournalDeviceId device)
     {

@@ -1,6 +1,10 @@
+using System.Collections.Concurrent;
 using Migration.Import;
 using Migration.Journal;
+using Migration.Verify;
+using TheThingsStack.Api;
 using TheThingsStack.Errors;
+using TheThingsStack.Json;
 using TheThingsStack.Registries;
 
 namespace Migration;
@@ -31,6 +35,18 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
         "not_looked_for_on_target",
         "the journal does not know that it was imported, so it was not looked for on The Things Stack: add --application-id APP if it may be there");
 
+    private static readonly Note RetiredAgain = new(
+        "retired_again",
+        "it was restored, and the source no longer answers it with its original keys: `rollback` with its ID puts it back again",
+        NeedsPerson: true);
+
+    private static readonly Failure NotAtSource = Failure.Named("rollback", "not_at_source", "the journal does not know that it was retired, and still the source does not answer it with its original keys") with
+    {
+        Advice = "nothing was changed; it would be on neither side. The keys are in the journal (`journal show ID --reveal`): give them back at the source first",
+    };
+
+    private readonly ConcurrentDictionary<string, Lazy<Task<Dictionary<string, KeyMarks?>>>> lists = new(StringComparer.Ordinal);
+
     /// <summary>Rolls back. Expected failures are in the summary.</summary>
     /// <param name="ids">Device IDs; none means every device of the journal.</param>
     /// <param name="progress">Gets each result, in the order of the devices.</param>
@@ -41,7 +57,7 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(interrupt);
         try
         {
-            var results = reader.SelectAsync(ids, stop.Token).InOrderAsync(Concurrency, (selected, _) => StepAsync(selected), CancellationToken.None);
+            var results = reader.SelectAsync(ids, stop.Token).InOrderAsync(Concurrency, (selected, _) => StepAsync(selected, ids.Count > 0), CancellationToken.None);
             await foreach (var (selected, outcome) in results)
             {
                 Take(selected, outcome, tally);
@@ -56,13 +72,13 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
         return tally.Summarize(dryRun: journal is null, interrupt.IsCancellationRequested);
     }
 
-    private async Task<(SelectedDevice Selected, ChangeOutcome? Outcome)> StepAsync(SelectedDevice selected)
+    private async Task<(SelectedDevice Selected, ChangeOutcome? Outcome)> StepAsync(SelectedDevice selected, bool isNamed)
     {
         if (selected.Entry is not { } entry)
             return (selected, null);
         try
         {
-            return (selected, await StepAsync(entry));
+            return (selected, await StepAsync(entry, isNamed));
         }
         catch (SourceUnavailableException e)
         {
@@ -78,11 +94,24 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
         }
     }
 
-    private async Task<ChangeOutcome?> StepAsync(JournalEntry entry)
+    /// <summary>One device; null, or unchanged without a failure, when nothing was to be done.</summary>
+    private async Task<ChangeOutcome?> StepAsync(JournalEntry entry, bool isNamed)
     {
         var device = entry.Device;
-        if (entry.Way is not { } way || entry.SourceHoldsOriginal)
-            return await LeaveTargetAsync(entry) is { } only ? new ChangeOutcome(ChangeResult.Done) { Detail = only, Note = LeavingTarget } : null;
+        if (entry.Way is not { } way || entry.SourceSide == SourceSide.Untouched)
+        {
+            return !IsLookedFor(entry) || await IsAliveAsync(entry, mayList: false)
+                ? await LeaveTargetOnlyAsync(entry)
+                : new ChangeOutcome(ChangeResult.Unchanged) { Failure = NotAtSource };
+        }
+        if (entry.SourceSide == SourceSide.Restored)
+        {
+            if (await IsAliveAsync(entry, mayList: !isNamed))
+                return await LeaveTargetOnlyAsync(entry);
+            // Perhaps somebody meant it; it is not to leave the target for it either.
+            if (!isNamed)
+                return new ChangeOutcome(ChangeResult.Unchanged) { Note = RetiredAgain };
+        }
 
         var original = source.FromRecord(device.Application, device.DeviceId, entry.Record);
         var plan = new RetirePlan(way, entry.Replacement);
@@ -105,6 +134,36 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
         return outcome with { Note = note };
     }
 
+    private async Task<ChangeOutcome?> LeaveTargetOnlyAsync(JournalEntry entry) =>
+        await LeaveTargetAsync(entry) is { } only ? new ChangeOutcome(ChangeResult.Done) { Detail = only, Note = LeavingTarget } : null;
+
+    /// <summary>
+    /// Whether the source answers a device with the keys of its line. Of many devices a list may tell at once; before one leaves the target on the
+    /// strength of it, and where the list does not tell, the device itself is asked for.
+    /// </summary>
+    private async Task<bool> IsAliveAsync(JournalEntry entry, bool mayList)
+    {
+        if (entry.Line is not { } line || source is not ISourceWitness witness)
+            return true;
+        var (_, application, id) = entry.Device;
+        var sent = KeyMarks.Of(TtsJson.Read<EndDevice>(line.Span));
+        if (mayList && target is null)
+        {
+            var list = await lists.GetOrAdd(application, name => new(() => ListAsync(witness, name))).Value;
+            if (list.TryGetValue(id, out var keys) && keys?.Answer(sent) == true)
+                return true;
+        }
+        return (await witness.SightAsync(application, id, CancellationToken.None))?.Keys?.Answer(sent) == true;
+    }
+
+    private static async Task<Dictionary<string, KeyMarks?>> ListAsync(ISourceWitness witness, string application)
+    {
+        var list = new Dictionary<string, KeyMarks?>(StringComparer.Ordinal);
+        await foreach (var (id, sighting) in witness.ListSightingsAsync(application, CancellationToken.None))
+            list[id] = sighting.Keys;
+        return list;
+    }
+
     private Note LeavingTarget => journal is null ? WouldLeaveTarget : LeftTarget;
 
     /// <summary>Removes the device from the target; says so, or null when it was not there.</summary>
@@ -125,7 +184,8 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
     }
 
     /// <summary>Where the journal knows the device to be; null when it does not.</summary>
-    private ImportTarget? PlaceOf(JournalEntry entry) => entry.TargetSide == TargetSide.Unknown ? null : ImportTarget.Of(reader.LastPlace(entry.Device));
+    private ImportTarget? PlaceOf(JournalEntry entry) =>
+        ImportTarget.Of(entry.TargetSide == TargetSide.Unknown ? reader.LastPart(entry.Device) : reader.LastPlace(entry.Device));
 
     private bool IsLookedFor(JournalEntry entry) => target is not null && (target.NamesApplication || PlaceOf(entry) is not null);
 
@@ -139,7 +199,7 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
     {
         if (selected.Failure is { } failure)
             tally.Fail(selected.Id, failure);
-        else if (outcome is null)
+        else if (outcome is null or { Result: ChangeResult.Unchanged, Failure: null })
             tally.Skip(selected.Id, "nothing_to_restore", selected.Entry!.SourceSide == SourceSide.Restored ? "it was restored already" : "nothing was changed about it");
         else if (outcome.Result == ChangeResult.Done)
             tally.Done(selected.Id, outcome.Detail);

@@ -41,7 +41,7 @@ public sealed class TargetRemoval(ClusterClient cluster, string? application)
         ArgumentNullException.ThrowIfNull(entry);
         if (entry.Line is not { } line || (application ?? importedTo) is not { Length: > 0 } target)
             return null;
-        var isOurs = entry.TargetSide != TargetSide.Unknown;
+        var isOurs = entry.TargetSide != TargetSide.Unknown || importedTo is not null;
         if (await RightsAsync(target, isOurs ? Needed : NeededToCompare) is { } missing)
             throw new SourceUnavailableException(missing);
         var device = TtsJson.Read<EndDevice>(line.Span);

@@ -1,9 +1,11 @@
 using System.Text;
 using Google.Protobuf;
+using Migration.Import;
 using Migration.Journal;
 using Sandbox.TheThingsStack;
 using Sandbox.TtnV2;
 using Testing;
+using TheThingsStack.Import;
 
 namespace Cli.Tests.Journals;
 
@@ -363,6 +365,155 @@ public sealed class BetweenRunsTests : IAsyncLifetime, IDisposable
         Assert.Equal(3, result.ExitCode);
         Assert.Contains("no_such_way", result.Error, StringComparison.Ordinal);
         Assert.Equal(before, source.Devices(App));
+    }
+
+    [Fact]
+    public async Task A_device_that_verify_misses_at_the_target_is_not_retired_after_it()
+    {
+        await ExportAsync();
+        Assert.Equal(0, (await ImportAsync()).ExitCode);
+        // The only ABP device, which the export has left running.
+        target.Put(Target, "pump", new TtsDevice(null, null, null, null));
+        Assert.Equal(3, (await VerifyAsync()).ExitCode);
+
+        var result = await RunAsync("ttnv2", "retire", "--yes", "--journal", Journal);
+
+        Assert.NotNull(source.Device(App, "pump"));
+        Assert.Equal(3, result.ExitCode);
+        Assert.Contains("not_imported", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task When_verify_misses_all_devices_none_is_retired_and_an_import_brings_them_back()
+    {
+        await ExportAsync();
+        await ImportAsync();
+        foreach (var id in (string[])["meter-1", "meter-2", "pump"])
+            target.Put(Target, id, new TtsDevice(null, null, null, null));
+        await VerifyAsync();
+
+        var retire = await RunAsync("ttnv2", "retire", "--yes", "--journal", Journal);
+        Assert.NotNull(source.Device(App, "pump"));
+        Assert.Equal(3, retire.ExitCode);
+
+        Assert.Equal(0, (await ImportAsync()).ExitCode);
+        Assert.Equal(0, (await RunAsync("ttnv2", "retire", "--yes", "--journal", Journal)).ExitCode);
+        Assert.Null(source.Device(App, "pump"));
+    }
+
+    [Theory]
+    [InlineData(DeviceServers.None)]
+    [InlineData(DeviceServers.NetworkServer)]
+    public async Task What_a_watch_saw_before_another_run_came_is_not_noted_after_it(DeviceServers missing)
+    {
+        await ExportAsync();
+        await ImportAsync();
+        var name = new JournalDeviceId("ttnv2", App, "meter-1");
+        using var watch = Cli.Verify.VerifyJournal.Open(Journal, TimeProvider.System, mayWrite: true);
+        await watch.SeenAsync(name, new ImportTarget(Target, target.Address, new AbpAdjustments()), missing);
+        await RollbackAsync("meter-1");
+        if (missing != DeviceServers.None)
+        {
+            await ExportAsync();
+            await ImportAsync();
+        }
+        var before = watch.Reader.Find(name)!.TargetSide;
+
+        Assert.Equal(0, await watch.FinishAsync());
+
+        Assert.Equal((before, missing == DeviceServers.None ? TargetSide.Unknown : TargetSide.Imported), (watch.Reader.Find(name)!.TargetSide, before));
+    }
+
+    [Fact]
+    public async Task Verify_against_another_application_takes_nothing_back()
+    {
+        await ExportAsync();
+        await ImportAsync();
+        targetKey = target.AddApplication("empty");
+
+        await RunAsync("verify", "--journal", Journal, "--application-id", "empty", "--default-grpc-address", target.Address, "--insecure");
+
+        Assert.Contains("meter-1: imported", (await RunAsync("journal", "show", "meter-1", "--journal", Journal)).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_device_that_verify_finds_in_part_is_not_retired_and_leaves_the_target_with_a_rollback()
+    {
+        await ExportAsync();
+        await ImportAsync();
+        var there = target.Device(Target, "pump");
+        target.Put(Target, "pump", there with { Application = null });
+        await VerifyAsync();
+
+        Assert.Equal(3, (await RunAsync("ttnv2", "retire", "pump", "--yes", "--journal", Journal)).ExitCode);
+        Assert.NotNull(source.Device(App, "pump"));
+        var result = await RollbackAsync("pump");
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal(TtsServers.None, target.Device(Target, "pump").Servers);
+    }
+
+    [Fact]
+    public async Task A_device_that_was_put_back_and_cleared_again_does_not_leave_the_target()
+    {
+        await ExportAsync();
+        await ImportAsync();
+        await RunAsync("rollback", "meter-1", "--journal", Journal);
+        SetKey("meter-1", NoKey);
+
+        var result = await RollbackAsync();
+
+        Assert.Equal(TtsServers.All, target.Device(Target, "meter-1").Servers);
+        Assert.Equal(3, result.ExitCode);
+        Assert.Contains("1  retired_again: ", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_device_that_was_put_back_and_cleared_again_is_put_back_again_when_it_is_named()
+    {
+        await ExportAsync();
+        await RunAsync("rollback", "--journal", Journal);
+        SetKey("meter-1", NoKey);
+
+        Assert.Contains("1  retired_again: ", (await RunAsync("rollback", "--journal", Journal)).Error, StringComparison.Ordinal);
+        var result = await RunAsync("rollback", "meter-1", "--journal", Journal);
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.True(HasKey("meter-1"));
+    }
+
+    [Fact]
+    public async Task A_device_that_only_the_target_answers_does_not_leave_it_although_the_journal_has_not_retired_it()
+    {
+        await ExportAsync();
+        await ImportAsync();
+        var pump = source.Device(App, "pump")!;
+        pump.LorawanDevice.NwkSKey = NoKey;
+        source.Add(pump);
+
+        var result = await RollbackAsync("pump");
+
+        Assert.Equal(3, result.ExitCode);
+        Assert.Contains("not_at_source", result.Error, StringComparison.Ordinal);
+        Assert.NotEqual(TtsServers.None, target.Device(Target, "pump").Servers);
+    }
+
+    [Fact]
+    public async Task An_id_that_two_applications_of_a_journal_have_has_to_be_named_with_its_application()
+    {
+        source.AddApplication("other-app", Key);
+        source.Add(SampleDevices.Joined("other-app", "meter-1"));
+        await RunAsync("ttnv2", "application", App, "other-app", "--with-session=false", "--journal", Journal);
+
+        var both = await RunAsync("rollback", "meter-1", "--journal", Journal);
+        Assert.Equal(3, both.ExitCode);
+        Assert.Contains("`my-app`, `other-app`", both.Error, StringComparison.Ordinal);
+        Assert.False(HasKey("meter-1"));
+
+        var one = await RunAsync("rollback", "my-app/meter-1", "--journal", Journal);
+        Assert.True(one.ExitCode == 0, one.Error);
+        Assert.True(HasKey("meter-1"));
+        Assert.False(source.Device("other-app", "meter-1")!.LorawanDevice.AppKey.Span.ContainsAnyExcept((byte)0));
     }
 
     private string Journal => folder.File("run.journal");

@@ -43,6 +43,7 @@ public sealed class JournalChangeTests : JournalTestBase
         { "written intended retired restore restored", "written", true },
         { "written intended retired restore restored", "intended", true },
         { "written intended retired restore restored", "restored", true },
+        { "written intended retired restore restored", "restore", true },
     };
 
     [Theory]
