@@ -36,6 +36,9 @@ internal static class TtnV2Mapping
     /// <summary>Code of the note on devices that go with their session.</summary>
     public const string SessionKept = "session_kept";
 
+    /// <summary>Code of the note on ABP devices that may be devices that join, without their AppKey.</summary>
+    public const string AbpByRecord = "abp_by_record";
+
     private const string UserLocation = "user";
 
     /// <summary>True when the device goes with its session, so that its frame counters are needed: they are only in the answer to Get.</summary>
@@ -107,6 +110,9 @@ internal static class TtnV2Mapping
             "delete these devices from V2 once they are imported, or both networks answer them; move the gateways that hear them to The Things Stack, "
             + "because Packet Broker does not route their DevAddr; then set their RX1 delay: they keep the 1 s of V2, 5 s is recommended. A device among them "
             + "that joins has lost its AppKey to an earlier run: do not import its line, name the journal of that run with --journal and export again",
+        AbpByRecord =>
+            "see that they are ABP devices. One that joins has lost its AppKey to an earlier run or another tool, and would not join at The Things Stack: "
+            + "name the journal of that run with --journal and export again, or put back the AppKey",
         SessionKept =>
             "these devices keep the DevAddr and the RX1 delay of 1 s of V2: move the gateways that hear them to The Things Stack, because Packet Broker "
             + "does not route their DevAddr",
@@ -204,6 +210,9 @@ internal static class TtnV2Mapping
         notes.Add(options.WithSession || options.LeavesNothing
             ? new Note(SessionKept, "goes with its session")
             : new Note(AbpLeftRunning, "an ABP device: exported with its session, and left running in V2", NeedsPerson: true));
+        // V2 keeps nothing that tells the two apart: constraints are what somebody wrote, and it does not give the nonces away.
+        if ((options.WithSession || options.LeavesNothing) && IsSet(lorawan.AppEui))
+            notes.Add(new Note(AbpByRecord, "goes as an ABP device: it has a session, no AppKey, and an AppEUI as devices that join have", NeedsPerson: true));
         mapped.MacSettings.Rx1Delay = new RxDelayValue { Value = RxDelay._1 };
         if (options.ResetsToFrequencyPlan)
             mapped.MacSettings.FactoryPresetFrequencies.Add(MacStateBuilder.EnabledUplinkFrequencies(state.DesiredParameters));

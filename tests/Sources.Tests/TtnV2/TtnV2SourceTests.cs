@@ -112,6 +112,21 @@ public sealed class TtnV2SourceTests(ITestOutputHelper log) : IAsyncLifetime, ID
         Assert.Contains("\"rx1_delay\":1", Lines().Single(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_device_with_a_session_and_no_app_key_is_listed_when_it_has_the_app_eui_of_one_that_joins(bool hasAppEui)
+    {
+        AddAbp("abp");
+        var device = cluster.Device("my-app", "abp")!;
+        device.LorawanDevice.AppEui = hasAppEui ? device.LorawanDevice.DevEui : ByteString.CopyFrom(new byte[8]);
+        cluster.Add(device);
+
+        var summary = await RunAsync(Options(withSession: true), application: "my-app");
+
+        Assert.Equal(hasAppEui ? ["abp_by_record"] : [], summary.Notes.Where(n => n.NeedsPerson).Select(n => n.Code));
+    }
+
     [Fact]
     public async Task A_run_repeated_after_a_real_run_refuses_devices_whose_keys_are_gone()
     {
