@@ -74,7 +74,7 @@ internal static class ExportCommand
         using var earlier = options.DryRun && File.Exists(file) ? JournalReader.Open(file) : null;
 
         var progress = new ExportProgress(status, environment.Clock, options.FailFast);
-        await using var rejects = RejectsFile.Open(invocation, progress);
+        await using var rejects = RejectsFile.Open(invocation, status, progress);
         var exporter = new Exporter(devices, options, journal, earlier, straight?.Importer);
         var summary = await InterruptibleRun.FinishInHandAsync(
             environment,

@@ -66,7 +66,7 @@ internal static class ImportCommand
         await using var journal = options.DryRun ? null : OpenJournal(invocation, status);
         await using var former = options is { OnConflict: ConflictWay.Replace, DryRun: false } ? new FormerDevicesFile(FormerPath(environment, application)) : null;
         await using var client = new ClusterClient(cluster);
-        await using var progress = new ImportProgress(environment, status, OutputFormat.IsJson(invocation), ImportProgress.OpenRejects(invocation));
+        await using var progress = new ImportProgress(environment, status, OutputFormat.IsJson(invocation), ImportProgress.OpenRejects(invocation, status));
 
         var importer = new Importer(client, options, FrequencyPlanFlags.Open(flags, environment), concurrency, environment.Clock) { Journal = journal, Former = former };
         var summary = await InterruptibleRun.FinishInHandAsync(environment, status, interrupt => importer.RunAsync(file.Stream, progress, interrupt), invocation.Cancellation);

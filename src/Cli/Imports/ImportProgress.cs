@@ -11,7 +11,7 @@ namespace Cli.Imports;
 /// Tells how an import goes: each failed device at once, and how far the run is; with <c>--output json</c> each device as a line on standard
 /// output; with <c>--rejects FILE</c> each failed one as a line of that file.
 /// </summary>
-internal sealed class ImportProgress(CliEnvironment environment, StatusWriter status, bool json, Stream? rejects) : IProgress<ImportedDevice>, IAsyncDisposable
+internal sealed class ImportProgress(CliEnvironment environment, StatusWriter status, bool json, RejectLines? rejects) : IProgress<ImportedDevice>, IAsyncDisposable
 {
     public const string Rejects = "rejects";
 
@@ -28,7 +28,7 @@ internal sealed class ImportProgress(CliEnvironment environment, StatusWriter st
 
     /// <summary>Opens the file of rejects when one is named.</summary>
     /// <exception cref="FailureException">It cannot be written.</exception>
-    public static Stream? OpenRejects(Invocation invocation)
+    public static RejectLines? OpenRejects(Invocation invocation, StatusWriter status)
     {
         if (invocation.Flags.TextOrNull(Rejects) is not { } path)
             return null;
@@ -39,7 +39,7 @@ internal sealed class ImportProgress(CliEnvironment environment, StatusWriter st
         DeviceFile.RequireOther(invocation, path, Rejects);
         try
         {
-            return invocation.Environment.CreateFile(path);
+            return new RejectLines(invocation.Environment.CreateFile(path), path, status);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
@@ -55,12 +55,7 @@ internal sealed class ImportProgress(CliEnvironment environment, StatusWriter st
         {
             _failed++;
             Print(value, failure);
-            if (rejects is not null)
-            {
-                rejects.Write(JsonOutput.Object(writer => Write(writer, value)));
-                rejects.Write("\n"u8);
-                rejects.Flush();
-            }
+            rejects?.Add(JsonOutput.Object(writer => Write(writer, value)));
         }
         if (json)
             JsonOutput.WriteLine(environment, writer => Write(writer, value));

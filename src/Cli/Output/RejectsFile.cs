@@ -6,7 +6,7 @@ using TheThingsStack.Errors;
 namespace Cli.Output;
 
 /// <summary><c>--rejects FILE</c>: one JSON line for each device that was not exported, not imported or not retired. <c>--ids-from</c> reads it.</summary>
-internal sealed class RejectsFile(Stream file, IProgress<ExportEvent> next) : IProgress<ExportEvent>, IAsyncDisposable
+internal sealed class RejectsFile(RejectLines lines, IProgress<ExportEvent> next) : IProgress<ExportEvent>, IAsyncDisposable
 {
     private const string Name = "rejects";
 
@@ -14,14 +14,14 @@ internal sealed class RejectsFile(Stream file, IProgress<ExportEvent> next) : IP
 
     /// <summary>Opens the file when one is named; it is emptied, since it tells of this run.</summary>
     /// <exception cref="FailureException">The file cannot be written.</exception>
-    public static RejectsFile? Open(Invocation invocation, IProgress<ExportEvent> next)
+    public static RejectsFile? Open(Invocation invocation, StatusWriter status, IProgress<ExportEvent> next)
     {
         if (invocation.Flags.TextOrNull(Name) is not { } path)
             return null;
         JournalFiles.RequireNone(invocation, path, Name);
         try
         {
-            return new RejectsFile(invocation.Environment.CreateFile(path), next);
+            return new RejectsFile(new RejectLines(invocation.Environment.CreateFile(path), path, status), next);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
@@ -42,7 +42,7 @@ internal sealed class RejectsFile(Stream file, IProgress<ExportEvent> next) : IP
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => file.DisposeAsync();
+    public ValueTask DisposeAsync() => lines.DisposeAsync();
 
     private void Write(DeviceReference device, Failure failure, string result)
     {
@@ -55,7 +55,7 @@ internal sealed class RejectsFile(Stream file, IProgress<ExportEvent> next) : IP
             reason = cause;
             advice ??= cause.Advice;
         }
-        var line = JsonOutput.Object(json =>
+        lines.Add(JsonOutput.Object(json =>
         {
             json.WriteString("device_id"u8, device.Id);
             json.WriteString("application_id"u8, device.Application);
@@ -64,9 +64,6 @@ internal sealed class RejectsFile(Stream file, IProgress<ExportEvent> next) : IP
             json.WriteString("reason"u8, reason.Message);
             if (advice is not null)
                 json.WriteString("what_to_do"u8, advice);
-        });
-        file.Write(line);
-        file.Write("\n"u8);
-        file.Flush();
+        }));
     }
 }

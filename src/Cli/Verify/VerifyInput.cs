@@ -40,8 +40,24 @@ internal sealed class VerifyInput(string? application, string sourceApplication)
     public async IAsyncEnumerable<SentDevice> JournalAsync(JournalReader journal, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var index = 0L;
-        await foreach (var entry in journal.ReadAllAsync(cancellation))
+        await foreach (var name in journal.NamesAsync(onlyWritten: false, cancellation))
         {
+            JournalEntry? entry = null;
+            Failure? damage = null;
+            try
+            {
+                entry = journal.Find(name);
+            }
+            catch (FailureException e)
+            {
+                damage = e.Failure;
+            }
+            if (entry is null)
+            {
+                // Its line cannot be trusted: all that is left is its name at the source.
+                yield return new SentDevice(index++, 0, new EndDevice { Ids = new EndDeviceIdentifiers { DeviceId = name.DeviceId } }, damage ?? journal.DoesNotKnow(name.DeviceId));
+                continue;
+            }
             if (entry.SourceSide == SourceSide.Restored || entry.Line is not { } text)
             {
                 var onBoth = entry is { SourceSide: SourceSide.Restored, TargetSide: not TargetSide.Unknown };

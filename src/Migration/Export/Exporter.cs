@@ -256,7 +256,7 @@ public sealed class Exporter(
     }
 
     /// <summary>The list has told that the device is not there.</summary>
-    private bool IsGone(DeviceReference reference) => listed?.Contains(Census.Hash(reference.Application, reference.Id)) == false;
+    private bool IsGone(DeviceReference reference) => reference.Listed is null && listed?.Contains(Census.Hash(reference.Application, reference.Id)) == false;
 
     private async Task TakeAsync(Candidate candidate, Stream output, HandOver handOver, CancellationToken cancellation)
     {

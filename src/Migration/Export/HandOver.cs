@@ -144,6 +144,10 @@ internal sealed class HandOver(
         {
             await RecordAsync([JournalChange.Rejected(Name(device), Tally.CodeOf(failure), Tally.Innermost(failure).Message)]);
         }
+        catch (FailureException e) when (e.Failure.Name == JournalFailures.DamagedName)
+        {
+            // Its entry takes no step any more; that is what it was rejected for.
+        }
         catch (FailureException e)
         {
             Stop(e.Failure);

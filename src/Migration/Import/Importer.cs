@@ -237,7 +237,16 @@ public sealed class Importer(
         var id = device.Ids?.DeviceId ?? "";
         var records = Journal ?? record;
         var target = Target;
-        var name = records?.NameOf(device);
+        JournalDeviceId? name;
+        try
+        {
+            name = records?.NameOf(device);
+        }
+        catch (FailureException e)
+        {
+            // Its entry is damaged: nothing could be recorded about it.
+            return Failed(e.Failure);
+        }
         if (name is { } known && WasImported(records!.Journal!.Reader, known, target))
         {
             try

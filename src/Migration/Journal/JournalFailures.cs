@@ -6,6 +6,9 @@ namespace Migration.Journal;
 /// <summary>Expected failures of the journal, each with the file and what to do.</summary>
 internal static class JournalFailures
 {
+    /// <summary>Name of the failure of one entry; the others are well.</summary>
+    public const string DamagedName = "damaged";
+
     public static FailureException Unwritable(string file, Exception cause) => new(Failure.Named("journal", "unwritable", $"journal `{file}` cannot be written: {Why(cause)}") with
     {
         Advice = "The source is only changed when the journal is safe. Make room or fix the permissions and run the same command again, "
@@ -40,7 +43,7 @@ internal static class JournalFailures
         Advice = "Leave --journal out to use the journal of this network, or name another file.",
     });
 
-    public static FailureException Damaged(string file, JournalDeviceId device) => new(Failure.Named("journal", "damaged", $"the entry of device `{device.DeviceId}` in journal `{file}` is damaged: its checksum does not match") with
+    public static FailureException Damaged(string file, JournalDeviceId device) => new(Failure.Named("journal", DamagedName, $"the entry of device `{device.DeviceId}` in journal `{file}` is damaged: its checksum does not match") with
     {
         Advice = "The device is left as it is. Restore the journal from a copy of the file, or look at the device at the source by hand.",
         Attributes = new Dictionary<string, string> { ["application_id"] = device.Application, ["device_id"] = device.DeviceId },

@@ -174,7 +174,7 @@ public sealed class JournalReader : IDisposable
             using var row = query.ExecuteReader();
             var events = new List<JournalEvent>();
             while (row.Read())
-                events.Add(new JournalEvent(Enum.Parse<DeviceState>(row.GetString(0)), JournalRows.Time(row.GetInt64(1)), row.GetInt32(2), row.IsDBNull(3) ? null : row.GetString(3)));
+                events.Add(new JournalEvent(Enum.TryParse<DeviceState>(row.GetString(0), out var state) ? state : throw JournalFailures.Damaged(File, device), JournalRows.Time(row.GetInt64(1)), row.GetInt32(2), row.IsDBNull(3) ? null : row.GetString(3)));
             return events;
         }
     });

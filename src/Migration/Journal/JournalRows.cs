@@ -16,25 +16,36 @@ internal static class JournalRows
     public static JournalEntry Entry(SqliteDataReader row, string file)
     {
         var device = new JournalDeviceId(row.GetString(1), row.GetString(2), row.GetString(3));
-        var entry = new JournalEntry
+        JournalEntry entry;
+        try
         {
-            Device = device,
-            Ordinal = row.GetInt64(0),
-            Record = row.GetFieldValue<byte[]>(4),
-            Line = Bytes(row, 5),
-            Replacement = Bytes(row, 6),
-            SourceSide = Enum.TryParse<SourceSide>(row.GetString(7), out var source) ? source : throw JournalFailures.Damaged(file, device),
-            TargetSide = Enum.TryParse<TargetSide>(row.GetString(8), out var target) ? target : throw JournalFailures.Damaged(file, device),
-            Way = row.IsDBNull(9) ? null : Enum.TryParse<RetireWay>(row.GetString(9), out var way) ? way : throw JournalFailures.Damaged(file, device),
-            RejectedCode = Text(row, 10),
-            RejectedReason = Text(row, 11),
-            Attempts = row.GetInt32(12),
-            Created = Time(row.GetInt64(13)),
-            Changed = Time(row.GetInt64(14)),
-            ToolVersion = row.GetString(15),
-        };
+            entry = Read(row, file, device);
+        }
+        catch (Exception e) when (e is ArgumentException or ArithmeticException or InvalidCastException)
+        {
+            // A number that no entry has.
+            throw JournalFailures.Damaged(file, device);
+        }
         return Checksum(entry).AsSpan().SequenceEqual(row.GetFieldValue<byte[]>(16)) ? entry : throw JournalFailures.Damaged(file, device);
     }
+
+    private static JournalEntry Read(SqliteDataReader row, string file, JournalDeviceId device) => new()
+    {
+        Device = device,
+        Ordinal = row.GetInt64(0),
+        Record = row.GetFieldValue<byte[]>(4),
+        Line = Bytes(row, 5),
+        Replacement = Bytes(row, 6),
+        SourceSide = Enum.TryParse<SourceSide>(row.GetString(7), out var source) ? source : throw JournalFailures.Damaged(file, device),
+        TargetSide = Enum.TryParse<TargetSide>(row.GetString(8), out var target) ? target : throw JournalFailures.Damaged(file, device),
+        Way = row.IsDBNull(9) ? null : Enum.TryParse<RetireWay>(row.GetString(9), out var way) ? way : throw JournalFailures.Damaged(file, device),
+        RejectedCode = Text(row, 10),
+        RejectedReason = Text(row, 11),
+        Attempts = row.GetInt32(12),
+        Created = Time(row.GetInt64(13)),
+        Changed = Time(row.GetInt64(14)),
+        ToolVersion = row.GetString(15),
+    };
 
     /// <summary>SHA-256 over every member, each with its length, so that no two entries share their bytes.</summary>
     public static byte[] Checksum(JournalEntry entry)

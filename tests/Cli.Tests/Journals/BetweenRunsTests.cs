@@ -402,6 +402,59 @@ public sealed class BetweenRunsTests : IAsyncLifetime, IDisposable
     }
 
     [Theory]
+    [InlineData("UPDATE device SET record = zeroblob(length(record))")]
+    [InlineData("UPDATE device SET created = 9000000000000000000")]
+    [InlineData("UPDATE device SET attempts = 9000000000000000000")]
+    public async Task A_damaged_entry_leaves_one_device_to_a_person_and_the_others_go_on(string damage)
+    {
+        await ExportAsync();
+        using (var journal = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={Journal};Pooling=False"))
+        {
+            journal.Open();
+            using var command = journal.CreateCommand();
+#pragma warning disable CA2100 // A constant.
+            command.CommandText = $"{damage} WHERE device_id = 'meter-1'";
+#pragma warning restore CA2100
+            Assert.Equal(1, command.ExecuteNonQuery());
+        }
+
+        var import = await ImportAsync();
+        Assert.Equal(3, import.ExitCode);
+        Assert.Contains("  imported          2  of 3\n", import.Error, StringComparison.Ordinal);
+        Assert.Contains("1  damaged: ", import.Error, StringComparison.Ordinal);
+
+        var verify = await VerifyAsync();
+        Assert.Equal(3, verify.ExitCode);
+        Assert.Contains("    not_checked             1\n", verify.Error, StringComparison.Ordinal);
+
+        var retire = await RunAsync("ttnv2", "retire", "--yes", "--journal", Journal);
+        Assert.Equal(3, retire.ExitCode);
+        Assert.Null(source.Device(App, "pump"));
+
+        var rollback = await RollbackAsync();
+        Assert.Equal(3, rollback.ExitCode);
+        Assert.Equal((false, true), (HasKey("meter-1"), HasKey("meter-2")));
+
+        var export = await ExportAsync();
+        Assert.Equal(1, export.ExitCode);
+        Assert.Contains("  exported          2  of 3\n", export.Error, StringComparison.Ordinal);
+        Assert.False(HasKey("meter-2"));
+    }
+
+    [Fact]
+    public async Task A_full_disk_under_the_file_of_rejects_ends_the_run_and_leaves_nothing_half_done()
+    {
+        source.Add(SampleDevices.Template(App, "a-template"));
+
+        var result = await RunAsync(new FullStream(), "ttnv2", "application", App, "--with-session=false", "--journal", Journal, "--rejects", "rejects.jsonl");
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("rejects.jsonl", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("please report", result.Error, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("retire intended", (await RunAsync("status", "--journal", Journal)).Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(DeviceServers.None)]
     [InlineData(DeviceServers.NetworkServer)]
     public async Task What_a_watch_saw_before_another_run_came_is_not_noted_after_it(DeviceServers missing)
@@ -546,8 +599,11 @@ public sealed class BetweenRunsTests : IAsyncLifetime, IDisposable
     private Task<CliResult> RollbackAsync(params string[] words) =>
         RunAsync(["rollback", .. words, "--journal", Journal, "--default-grpc-address", target.Address, "--insecure"]);
 
-    private Task<CliResult> RunAsync(params string[] words) => new CliRun(words)
+    private Task<CliResult> RunAsync(params string[] words) => RunAsync(null, words);
+
+    private Task<CliResult> RunAsync(Stream? created, params string[] words) => new CliRun(words)
     {
+        CreateFile = path => created ?? File.Create(path),
         Variables = new Dictionary<string, string>
         {
             ["TTNV2_APP_ID"] = App,
@@ -562,4 +618,12 @@ public sealed class BetweenRunsTests : IAsyncLifetime, IDisposable
         StateFolder = folder.Path,
         Clock = TimeProvider.System,
     }.RunAsync();
+
+    /// <summary>A file on a disk without room.</summary>
+    private sealed class FullStream : MemoryStream
+    {
+        public override void Write(byte[] buffer, int offset, int count) => throw new IOException("No space left on device");
+
+        public override void Write(ReadOnlySpan<byte> buffer) => throw new IOException("No space left on device");
+    }
 }
