@@ -13,6 +13,9 @@ namespace Migration.Import;
 /// </summary>
 internal sealed class DevicePreparation(ImportOptions options, TargetFacts facts, IFrequencyPlanStore plans)
 {
+    /// <summary>Code of the note about a device that the options for ABP devices have changed.</summary>
+    public const string AdjustedCode = "abp_adjusted";
+
     private static readonly string[] Wholes = ["mac_state.current_parameters", "mac_state.desired_parameters"];
 
     /// <summary>Prepares a device; the one given is not changed.</summary>
@@ -97,7 +100,7 @@ internal sealed class DevicePreparation(ImportOptions options, TargetFacts facts
             settings.FactoryPresetFrequencies.Clear();
             settings.FactoryPresetFrequencies.AddRange(found.UplinkChannels.Select(channel => channel.Frequency.Hertz));
         }
-        notes.Add(new Note("abp_adjusted", "its MAC settings were changed as the options say"));
+        notes.Add(new Note(AdjustedCode, "its MAC settings are those that the options say"));
     }
 
     /// <summary>What no server takes, or what would do harm there.</summary>

@@ -16,4 +16,7 @@ internal sealed record ServerPart(EndDevice Device, IReadOnlyList<string> Paths)
 internal sealed record PreparedDevice(ServerPart Identity, ServerPart? Join, ServerPart Network, ServerPart Application, IReadOnlyList<Note> Notes)
 {
     public EndDeviceIdentifiers Ids => Identity.Device.Ids;
+
+    /// <summary>Whether the options for ABP devices have changed it.</summary>
+    public bool IsAdjusted => Notes.Any(static note => note.Code == DevicePreparation.AdjustedCode);
 }

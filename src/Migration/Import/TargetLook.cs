@@ -1,7 +1,9 @@
 using Google.Protobuf;
+using Migration.Verify;
 using TheThingsStack.Api;
 using TheThingsStack.Errors;
 using TheThingsStack.FieldMasks;
+using TheThingsStack.Import;
 using TheThingsStack.Registries;
 
 namespace Migration.Import;
@@ -171,11 +173,12 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
         if (earlier is not null && IsSame(earlier, found) && !Joined(earlier, found) && !IsAhead(earlier, found) && !IsAhead(device, found))
             return new Decision.Update(KeepsSession: false, null);
         var joined = Joined(device, found);
-        if (IsSame(device, found))
+        var other = IsSame(device, found) ? OtherFields(device, found) : null;
+        if (other is [])
         {
             return joined
                 ? new Decision.Skip("already_there_and_joined", "the target has it, and it has joined there")
-                : new Decision.Skip("already_there", "the target has it exactly so");
+                : new Decision.Skip("already_there", "the target has it, with the same keys, versions and session");
         }
         return options.OnConflict switch
         {
@@ -184,6 +187,7 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
                 new Decision.Fail(Exists("is there with another activation mode, which cannot be changed") with { Advice = "import it with --on-conflict replace" }),
             ConflictWay.Update => new Decision.Update(joined || IsAhead(device, found), joined ? new Note("session_kept", "it has joined at the target since: the session there was kept") : null),
             ConflictWay.Replace => new Decision.Replace(identity.Ids),
+            _ when other is not null => new Decision.Fail(Exists($"is there already, with other MAC settings than the options ask for ({string.Join(", ", other.Select(static field => field.Path))})")),
             _ => new Decision.Fail(Exists("is there already, with other fields or keys" + (facts.MayReadKeys ? "" : " (the API key may not read keys, so they were not compared)"))),
         };
     }
@@ -210,14 +214,29 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
     private async Task<FoundDevice> FindAsync(PreparedDevice device, EndDevice? identity, CancellationToken cancellation)
     {
         var ids = NameOf(device.Ids);
-        var network = cluster.Network.FindAsync(ids, Readable(NetworkPaths), cancellation);
-        var application = cluster.Application.FindAsync(ids, Readable(ApplicationPaths), cancellation);
-        var join = device.Join is null ? Task.FromResult<EndDevice?>(null) : cluster.Join.FindAsync(ids, Readable(JoinPaths), cancellation);
+        var network = cluster.Network.FindAsync(ids, Readable(Paths(NetworkPaths, DeviceServers.NetworkServer)), cancellation);
+        var application = cluster.Application.FindAsync(ids, Readable(Paths(ApplicationPaths, DeviceServers.ApplicationServer)), cancellation);
+        var join = device.Join is null ? Task.FromResult<EndDevice?>(null) : cluster.Join.FindAsync(ids, Readable(Paths(JoinPaths, DeviceServers.JoinServer)), cancellation);
         await Task.WhenAll(network, application, join);
         return new FoundDevice(identity, await join, await network, await application);
     }
 
-    private IEnumerable<string> Readable(string[] paths) => facts.MayReadKeys ? paths : paths.Where(static path => !path.EndsWith(".key", StringComparison.Ordinal));
+    /// <summary>All fields count when they are to become those of the line, and MAC settings when options ask for some.</summary>
+    private IEnumerable<string> Paths(string[] needed, DeviceServers server) =>
+        options.OnConflict == ConflictWay.Update || options.Abp != new AbpAdjustments() ? FieldComparison.PathsOf(server).Union(needed) : needed;
+
+    /// <summary>Fields that this import is to change of a device that has the same keys, versions and session.</summary>
+    private IReadOnlyList<FieldDifference> OtherFields(PreparedDevice device, FoundDevice found)
+    {
+        if (options.OnConflict != ConflictWay.Update && options.Abp == new AbpAdjustments())
+            return [];
+        var differences = FieldComparison.Compare(SentRecords.Of(device), new TargetRecords(found.Identity, found.Network, found.Application, found.Join));
+        return options.OnConflict == ConflictWay.Update
+            ? differences
+            : [.. differences.Where(_ => device.IsAdjusted).Where(static field => field.Path.StartsWith("mac_settings", StringComparison.Ordinal))];
+    }
+
+    private IEnumerable<string> Readable(IEnumerable<string> paths) => facts.MayReadKeys ? paths : paths.Where(static path => !path.EndsWith(".key", StringComparison.Ordinal));
 
     private static string Remains(FoundDevice found) => string.Join(
         " and the ",

@@ -35,13 +35,13 @@ public sealed record SentRecords(EndDevice Identity, EndDevice Network, EndDevic
         ArgumentNullException.ThrowIfNull(line);
         var options = new ImportOptions { Application = line.Ids?.ApplicationIds?.ApplicationId ?? "", Abp = abp };
         var (prepared, _) = await new DevicePreparation(options, TargetFacts.Unasked, plans).PrepareAsync(line, cancellation);
-        return prepared is null
-            ? Plain(line)
-            : new SentRecords(
-                prepared.Identity.Device, prepared.Network.Device, prepared.Application.Device, prepared.Join?.Device,
-                ZerosArrive: prepared.Network.Paths.Contains("mac_state.current_parameters", StringComparer.Ordinal))
-            { Servers = ServersOf(line) };
+        return prepared is null ? Plain(line) : Of(prepared) with { Servers = ServersOf(line) };
     }
+
+    /// <summary>What an import sends.</summary>
+    internal static SentRecords Of(PreparedDevice prepared) => new(
+        prepared.Identity.Device, prepared.Network.Device, prepared.Application.Device, prepared.Join?.Device,
+        ZerosArrive: prepared.Network.Paths.Contains("mac_state.current_parameters", StringComparer.Ordinal));
 
     /// <summary>All of a line, for all servers.</summary>
     internal static SentRecords Plain(EndDevice line) => new(line, line, line, line.SupportsJoin ? line : null, ZerosArrive: true) { Servers = ServersOf(line) };

@@ -59,6 +59,29 @@ public sealed class AbpTests
         Assert.DoesNotContain("abp_adjusted", run.Notes);
     }
 
+    [Theory]
+    [InlineData(ConflictWay.Fail, 0, 0, 1)]
+    [InlineData(ConflictWay.Skip, 0, 1, 0)]
+    [InlineData(ConflictWay.Update, 1, 0, 0)]
+    [InlineData(ConflictWay.Replace, 1, 0, 0)]
+    public async Task Options_for_a_device_that_is_there_without_them_are_never_taken_for_done(ConflictWay way, int updated, int skipped, int failed)
+    {
+        await using var cluster = await TtsCluster.StartAsync();
+        var key = cluster.AddApplication(App);
+        await cluster.ImportAsync(key, Abp(1));
+
+        var options = Options with { OnConflict = way, Abp = new AbpAdjustments { Rx1Delay = 5, ResetsFCnt = true } };
+        var run = await cluster.ImportAsync(key, options, Abp(1));
+        var again = await cluster.ImportAsync(key, options, Abp(1));
+
+        Assert.Equal((0, updated, skipped, failed), run.Counts);
+        Assert.Equal(updated == 1, cluster.Device(App, "dev-1").Network!.MacSettings?.Rx1Delay?.Value == RxDelay._5);
+        // Once they are there, the same command has nothing to do.
+        Assert.Equal(updated == 1 ? (0, 0, 1, 0) : run.Counts, again.Counts);
+        if (failed == 1)
+            Assert.Equal("the device is there already, with other MAC settings than the options ask for (mac_settings.rx1_delay, mac_settings.resets_f_cnt)", run.Failure!.Message);
+    }
+
     private static async Task<(MACSettings? Settings, ImportOutcome Run)> SettingsAsync(AbpAdjustments adjustments, string line)
     {
         await using var cluster = await TtsCluster.StartAsync();

@@ -56,6 +56,25 @@ public sealed class ConflictTests
     }
 
     [Fact]
+    public async Task Update_changes_a_device_that_has_the_same_keys_but_another_name_and_leaves_the_one_that_is_there_exactly_so()
+    {
+        await using var cluster = await TtsCluster.StartAsync();
+        var key = cluster.AddApplication(App);
+        await cluster.ImportAsync(key, Otaa(1), Otaa(2));
+        cluster.Join(App, "dev-1");
+        var session = cluster.Device(App, "dev-1").Network!.Session;
+
+        var update = Options with { OnConflict = ConflictWay.Update };
+        var run = await cluster.ImportAsync(key, update, Otaa(1, more: ",\"name\":\"North\""), Otaa(2));
+        var again = await cluster.ImportAsync(key, update, Otaa(1, more: ",\"name\":\"North\""), Otaa(2));
+
+        Assert.Equal((0, 1, 1, 0), run.Counts);
+        Assert.Equal("North", cluster.Device(App, "dev-1").Identity!.Name);
+        Assert.Equal(session, cluster.Device(App, "dev-1").Network!.Session);
+        Assert.Equal((0, 0, 2, 0), again.Counts);
+    }
+
+    [Fact]
     public async Task Update_keeps_the_session_of_a_device_that_has_joined_at_the_target()
     {
         await using var cluster = await TtsCluster.StartAsync();
