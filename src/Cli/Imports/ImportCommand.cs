@@ -68,7 +68,7 @@ internal static class ImportCommand
         await using var client = new ClusterClient(cluster);
         await using var progress = new ImportProgress(environment, status, OutputFormat.IsJson(invocation), ImportProgress.OpenRejects(invocation, status));
 
-        var importer = new Importer(client, options, FrequencyPlanFlags.Open(flags, environment), concurrency, environment.Clock) { Journal = journal, Former = former };
+        var importer = new Importer(client, options, FrequencyPlanFlags.Open(flags, environment), concurrency, environment.Clock) { Journal = journal, Former = former, FileName = file.Name };
         var summary = await InterruptibleRun.FinishInHandAsync(environment, status, interrupt => importer.RunAsync(file.Stream, progress, interrupt), invocation.Cancellation);
         if (summary is null)
         {

@@ -50,6 +50,9 @@ public sealed class Importer(
     /// <summary>Keeps devices of the target before they are replaced; null keeps them in memory until the new ones are there.</summary>
     public FormerDevicesFile? Former { get; init; }
 
+    /// <summary>Name of the devices file, for messages.</summary>
+    public string FileName { get; init; } = "the file";
+
     /// <summary>Runs once. Expected failures are in the summary, none is thrown.</summary>
     /// <param name="devices">Devices file: lines or a list; stays open.</param>
     /// <param name="progress">Gets each device in the order of the file; may be null.</param>
@@ -103,7 +106,7 @@ public sealed class Importer(
         }
         catch (TtsJsonException e)
         {
-            stopped ??= new Failure($"the file cannot be read further: {e.Message}")
+            stopped ??= new Failure($"{FileName} cannot be read further: {e.Message}")
             {
                 Advice = "the devices before that place are done; correct the file and run the command again",
             };

@@ -350,6 +350,17 @@ public sealed class ImportCommandTests : IAsyncLifetime, IDisposable
         Assert.DoesNotContain(AppKey, result.Error, StringComparison.OrdinalIgnoreCase);
     }
 
+    [Fact]
+    public async Task A_file_that_breaks_off_is_named_with_the_line()
+    {
+        files["devices.json"] = Encoding.UTF8.GetBytes(Otaa(1) + "\n" + Otaa(2)[..100]);
+
+        var result = await Run(["devices.json", .. Target()]).RunAsync();
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.StartsWith("Error: devices.json cannot be read further: line 2: ", result.Error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("abc\r", "abc")]
     [InlineData("abx\bc\n", "abc")]

@@ -156,7 +156,7 @@ public sealed class ImporterTests
         var run = await cluster.ImportAsync(key, Otaa(1), Otaa(2)[..100]);
 
         Assert.Equal(["dev-1"], cluster.DeviceIds(App));
-        Assert.Contains("cannot be read further", run.Summary.Stopped!.Message, StringComparison.Ordinal);
+        Assert.Contains("the file cannot be read further", run.Summary.Stopped!.Message, StringComparison.Ordinal);
     }
 
     [Fact]
