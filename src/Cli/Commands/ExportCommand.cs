@@ -93,7 +93,7 @@ internal static class ExportCommand
             if (summary.Stopped is { } stopped)
                 FailurePrinter.Write(error, stopped);
             ImportCommand.WriteFormer(error, straight?.Former);
-            SummaryPrinter.Write(error, summary, source.Name, journal?.File, NextCommand.Status(invocation), NextCommand.For(summary, invocation, fromStandardInput, journal?.File));
+            SummaryPrinter.Write(error, summary, source.Name, journal?.File, NextCommand.Status(invocation), NextCommand.For(summary, invocation, fromStandardInput, journal?.File, OfApplication(invocation, source, flags, items, ids)));
         });
         if (!isStraight)
             return summary.Succeeded ? ExitCode.Done : ExitCode.Failed;
@@ -104,6 +104,17 @@ internal static class ExportCommand
             { Succeeded: false } => ExitCode.NeedsAttention,
             _ => ExitCode.Done,
         };
+    }
+
+    /// <summary>
+    /// What <c>device</c> has to be told to find the devices of an application that was named to <c>application</c>, e.g. <c> --app-id my-app</c>;
+    /// empty when it knows, null when there were several.
+    /// </summary>
+    private static string? OfApplication(Invocation invocation, SourceDefinition source, SourceFlags flags, ExportedItems items, IReadOnlyList<string> ids)
+    {
+        if (items != ExportedItems.Applications || source.Journal is not { } support || (ids.Count == 1 && ids[0] == support.Application(flags)))
+            return "";
+        return ids.Count > 1 ? null : $" --{invocation.Command.LocalFlags.First(flag => flag.Target == source.Name + ".app-id").Name} {NextCommand.Shell(ids[0])}";
     }
 
     /// <summary>Arguments win over standard input; empty ones are skipped.</summary>

@@ -15,7 +15,8 @@ internal static class NextCommand
     /// <param name="invocation">The command that ran.</param>
     /// <param name="fromStandardInput">Whether the IDs came from standard input.</param>
     /// <param name="journal">Path of the journal; null without one.</param>
-    public static IReadOnlyList<string> For(ExportSummary summary, Invocation invocation, bool fromStandardInput, string? journal)
+    /// <param name="ofApplication">What <c>device</c> has to be told about the application that was named; null when there were several.</param>
+    public static IReadOnlyList<string> For(ExportSummary summary, Invocation invocation, bool fromStandardInput, string? journal, string? ofApplication)
     {
         var (command, words) = (invocation.Command, invocation.Environment.Arguments);
         var input = fromStandardInput ? " < device_ids.txt" : "";
@@ -25,14 +26,22 @@ internal static class NextCommand
                 return [$"{Again(command, words, keepDryRun: false)}{input} > devices.json"];
             case NextStep.SolveAndRunAgain when summary.ImportedTo is not null:
                 return ["solve what is listed above, then run the same command again; what is done is only written again:", $"{Again(command, words, keepDryRun: true)}{input} > devices.json"];
+            case NextStep.SolveAndRunAgain when ofApplication is null:
+                // An ID alone does not say which application it is of.
+                return
+                [
+                    .. WithoutThem(summary, $"{Again(command, words, keepDryRun: false)}{input} > devices.json", invocation),
+                    "solve what is listed above, then run the same command again; it writes the complete file:",
+                    $"{Again(command, words, keepDryRun: true)}{input} > devices.json",
+                ];
             case NextStep.SolveAndRunAgain:
-                var failed = summary.Problems.SelectMany(p => p.Devices).Distinct().ToList();
+                var failed = summary.Problems.SelectMany(p => p.Devices).Select(Typed).Distinct().ToList();
                 return
                 [
                     .. WithoutThem(summary, $"{Again(command, words, keepDryRun: false)}{input} > devices.json", invocation),
                     .. failed.Count <= MostIds
-                        ? ["solve what is listed above, then export those devices:", $"{Again(command, words, keepDryRun: true, failed)} > more-devices.json"]
-                        : (string[])["solve what is listed above, then export those devices; one ID per line:", $"{Again(command, words, keepDryRun: true, [])} < device_ids.txt > more-devices.json"],
+                        ? ["solve what is listed above, then export those devices:", $"{Again(command, words, keepDryRun: true, failed)}{ofApplication} > more-devices.json"]
+                        : (string[])["solve what is listed above, then export those devices; one ID per line:", $"{Again(command, words, keepDryRun: true, [])}{ofApplication} < device_ids.txt > more-devices.json"],
                 ];
             case NextStep.Continue:
                 var solve = summary.Interrupted ? "run" : "solve what is said above, then run";
@@ -45,6 +54,9 @@ internal static class NextCommand
                 return [];
         }
     }
+
+    /// <summary>A row of a file without a DevEUI is listed by its place, <c>devices.csv:5</c>; it has to get one.</summary>
+    private static string Typed(string device) => device.Contains(':', StringComparison.Ordinal) ? "DEVEUI" : device;
 
     /// <summary>The devices that did not fail need not wait for the others: after an export those that join can join nowhere.</summary>
     private static string[] WithoutThem(ExportSummary summary, string forReal, Invocation invocation) => summary switch

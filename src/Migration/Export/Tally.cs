@@ -64,6 +64,7 @@ internal sealed class Tally
         if (!reasons.TryGetValue(code, out var reason))
             reasons.Add(code, reason = new Reason(text, needsPerson));
         reason.Count++;
+        reason.IsExample |= reason.Text != text;
         if (reason.Devices.Count < ExportSummary.ListedPerReason)
             reason.Devices.Add(device);
     }
@@ -71,7 +72,7 @@ internal sealed class Tally
     private static List<ReasonCount> Sorted(Dictionary<string, Reason> reasons, Func<string, string?> guide) =>
     [
         .. reasons
-            .Select(r => new ReasonCount(r.Key, r.Value.Text, r.Value.Count, r.Value.NeedsPerson, guide(r.Key), r.Value.Devices))
+            .Select(r => new ReasonCount(r.Key, r.Value.IsExample ? $"e.g. {r.Value.Text}" : r.Value.Text, r.Value.Count, r.Value.NeedsPerson, guide(r.Key), r.Value.Devices))
             .OrderByDescending(r => r.NeedsPerson).ThenByDescending(r => r.Count).ThenBy(r => r.Code, StringComparer.Ordinal),
     ];
 
@@ -88,6 +89,9 @@ internal sealed class Tally
         public bool NeedsPerson { get; } = needsPerson;
 
         public int Count { get; set; }
+
+        /// <summary>Whether another device has the reason in other words: the text may name what is not its own.</summary>
+        public bool IsExample { get; set; }
 
         public List<string> Devices { get; } = [];
     }

@@ -88,6 +88,40 @@ public sealed class ExportCommandTests
     }
 
     [Fact]
+    public async Task An_application_that_only_its_argument_names_is_named_in_the_command_for_the_devices_that_failed()
+    {
+        var network = new FakeNetwork { Devices = ["dev1", "bad"] };
+        network.Reject("bad", new Failure("broken"));
+        var one = await Run(network, "fake", "application", "other", "--app-id=app").RunAsync();
+        var several = await Run(network, "fake", "application", "other", "another", "--app-id=app").RunAsync();
+        Assert.EndsWith("\n  ttn-lw-migrate fake device --app-id=app bad --app-id other > more-devices.json\n", one.Error, StringComparison.Ordinal);
+        Assert.EndsWith(
+            "  solve what is listed above, then run the same command again; it writes the complete file:\n  ttn-lw-migrate fake application other another --app-id=app > devices.json\n",
+            several.Error,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task After_rows_of_a_file_without_a_DevEUI_the_next_command_has_a_place_for_it()
+    {
+        var network = new FakeNetwork { Devices = ["dev1", "devices.csv:7", "devices.csv:9"] };
+        network.Reject("devices.csv:7", new Failure("broken"));
+        network.Reject("devices.csv:9", new Failure("broken"));
+        var result = await Run(network, "fake", "application", "app", "--app-id=app").RunAsync();
+        Assert.EndsWith("\n  ttn-lw-migrate fake device --app-id=app DEVEUI > more-devices.json\n", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_reason_that_devices_have_in_different_words_is_told_as_an_example()
+    {
+        var network = new FakeNetwork { Devices = ["bad1", "bad2", "bad3", "bad4"] };
+        foreach (var id in network.Devices)
+            network.Reject(id, id is "bad1" or "bad2" ? Failure.Named("import", "euis_taken", $"its EUIs belong to {id}") : Failure.Named("source", "no_keys", "no keys"));
+        var result = await Run(network, "fake", "application", "app", "--app-id=app").RunAsync();
+        Assert.Contains("      2  euis_taken: e.g. its EUIs belong to bad1\n         bad1 bad2\n      2  no_keys: no keys\n", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task After_a_dry_run_with_failures_the_other_devices_can_go()
     {
         var network = new FakeNetwork { Devices = ["dev1", "bad"] };
