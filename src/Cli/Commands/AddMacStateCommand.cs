@@ -100,7 +100,7 @@ internal static class AddMacStateCommand
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new FailureException(new Failure($"open {name}: {e.Message}"), e);
+            throw new FailureException(new Failure($"open {name}: {SystemReason.Of(e, name)}"), e);
         }
         catch (TtsJsonException e)
         {

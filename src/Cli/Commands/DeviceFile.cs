@@ -32,7 +32,7 @@ internal sealed record DeviceFile(string Name, Stream Stream) : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new FailureException(new Failure($"open {name}: {Output.SystemReason.Of(e)}"), e);
+            throw new FailureException(new Failure($"open {name}: {SystemReason.Of(e, name)}"), e);
         }
     }
 

@@ -43,7 +43,7 @@ internal sealed class ImportProgress(CliEnvironment environment, StatusWriter st
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            throw new FailureException(new Failure($"create {path}: {SystemReason.Of(e)}") { Advice = $"The path comes from --{Rejects}." }, e);
+            throw new FailureException(new Failure($"create {path}: {SystemReason.Of(e, path)}") { Advice = $"The path comes from --{Rejects}." }, e);
         }
     }
 

@@ -1,6 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
 using Cli.CommandLine;
-using Cli.Output;
 using Microsoft.Extensions.Logging;
 using Rpc;
 using TheThingsStack.Errors;
@@ -99,7 +98,7 @@ internal sealed class TargetFlags(string prefix)
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
             {
-                throw new FailureException(new Failure($"open {path}: {SystemReason.Of(e)}") { Advice = $"The path comes from --{KeyFile}." }, e);
+                throw new FailureException(new Failure($"open {path}: {SystemReason.Of(e, path)}") { Advice = $"The path comes from --{KeyFile}." }, e);
             }
         }
         else

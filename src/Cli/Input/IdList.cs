@@ -50,7 +50,7 @@ internal static class IdList
         }
         catch (IOException e)
         {
-            throw new FailureException(new Failure($"read {where}: {Output.SystemReason.Of(e)}"), e);
+            throw new FailureException(new Failure($"read {where}: {SystemReason.Of(e)}"), e);
         }
         Take();
         return ids;

@@ -46,7 +46,7 @@ internal static class IdsFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            throw new FailureException(new Failure($"open {path}: {Output.SystemReason.Of(e)}") { Advice = $"The path comes from --{Name}." }, e);
+            throw new FailureException(new Failure($"open {path}: {SystemReason.Of(e, path)}") { Advice = $"The path comes from --{Name}." }, e);
         }
         if (content.AsSpan().TrimStart(" \t\r\n"u8) is not [(byte)'{', ..])
             return await IdList.ReadAsync(new MemoryStream(content), path, text => invocation.Environment.StandardError.Write($"note: {text}\n"), invocation.Cancellation);

@@ -1,5 +1,4 @@
 using Cli.CommandLine;
-using Cli.Output;
 using Migration;
 using TheThingsStack.Errors;
 
@@ -51,7 +50,7 @@ internal sealed class SourceFlags(string source, FlagValues values, CliEnvironme
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            return new Failure($"open {path}: {SystemReason.Of(e)}") { Advice = $"The path comes from {values.OriginName(Target(name))}." };
+            return new Failure($"open {path}: {SystemReason.Of(e, path)}") { Advice = $"The path comes from {values.OriginName(Target(name))}." };
         }
     }
 

@@ -25,7 +25,7 @@ internal sealed class RejectsFile(RejectLines lines, IProgress<ExportEvent> next
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            throw new FailureException(new Failure($"create {path}: {SystemReason.Of(e)}") { Advice = $"The path comes from --{Name}." }, e);
+            throw new FailureException(new Failure($"create {path}: {SystemReason.Of(e, path)}") { Advice = $"The path comes from --{Name}." }, e);
         }
     }
 

@@ -2,7 +2,6 @@ using System.Text;
 using Cli.CommandLine;
 using Cli.Commands;
 using Cli.Journals;
-using Cli.Output;
 using Migration.Verify;
 using TheThingsStack.Errors;
 
@@ -80,7 +79,7 @@ internal sealed class ReportFile(Invocation invocation) : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            throw new FailureException(new Failure($"write {path}: {SystemReason.Of(e)}") { Advice = $"The path comes from --{Name}." }, e);
+            throw new FailureException(new Failure($"write {path}: {SystemReason.Of(e, path)}") { Advice = $"The path comes from --{Name}." }, e);
         }
     }
 }

@@ -349,7 +349,7 @@ public sealed class Exporter(
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException or NotSupportedException)
         {
-            return new Failure($"cannot write the line of device `{candidate.Reference.Id}`: {e.Message}")
+            return new Failure($"cannot write the line of device `{candidate.Reference.Id}`: {SystemReason.Of(e)}")
             {
                 Advice = "no key of this device, or of any after it, was touched. The last line of the file may be incomplete: remove it, make room, and run the command again into a new file",
             };

@@ -39,7 +39,7 @@ public sealed class FormerDevicesFile(string path) : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or TtsJsonException)
         {
-            throw new FailureException(Failure.Named("import", "former_not_kept", $"the device was not replaced: the former one cannot be kept in {path}: {e.Message}"), e);
+            throw new FailureException(Failure.Named("import", "former_not_kept", $"the device was not replaced: the former one cannot be kept in {path}: {SystemReason.Of(e, path)}"), e);
         }
         finally
         {

@@ -9,13 +9,13 @@ internal static class JournalFailures
     /// <summary>Name of the failure of one entry; the others are well.</summary>
     public const string DamagedName = "damaged";
 
-    public static FailureException Unwritable(string file, Exception cause) => new(Failure.Named("journal", "unwritable", $"journal `{file}` cannot be written: {Why(cause)}") with
+    public static FailureException Unwritable(string file, Exception cause) => new(Failure.Named("journal", "unwritable", $"journal `{file}` cannot be written: {Why(cause, file)}") with
     {
         Advice = "The source is only changed when the journal is safe. Make room or fix the permissions and run the same command again, "
             + "choose another place with --journal FILE, or add --dry-run to export without changing the source.",
     }, cause);
 
-    public static FailureException Unreadable(string file, Exception cause) => new(Failure.Named("journal", "unreadable", $"journal `{file}` cannot be read: {Why(cause)}"), cause);
+    public static FailureException Unreadable(string file, Exception cause) => new(Failure.Named("journal", "unreadable", $"journal `{file}` cannot be read: {Why(cause, file)}"), cause);
 
     public static FailureException NotFound(string file) => new(Failure.Named("journal", "not_found", $"no journal at `{file}`") with
     {
@@ -62,7 +62,7 @@ internal static class JournalFailures
     private static string Text(JournalScope scope) => scope.Server.Length == 0 ? $"`{scope.Source}`" : $"`{scope.Source}` at `{scope.Server}`";
 
     /// <summary>SQLite's result codes in words of a file system: https://sqlite.org/rescode.html.</summary>
-    private static string Why(Exception cause) => cause is not SqliteException sqlite ? cause.Message : sqlite.SqliteErrorCode switch
+    private static string Why(Exception cause, string file) => cause is not SqliteException sqlite ? SystemReason.Of(cause, file) : sqlite.SqliteErrorCode switch
     {
         8 => "it is read-only",
         10 => "the disk reports an error",

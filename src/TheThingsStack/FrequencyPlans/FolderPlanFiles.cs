@@ -27,7 +27,7 @@ internal sealed class FolderPlanFiles(string folder) : IPlanFiles
             var advice = e is FileNotFoundException or DirectoryNotFoundException
                 ? $"the folder given for the frequency plans must hold {RepositoryFrequencyPlanStore.IndexFile} and the files it names"
                 : null;
-            throw new FailureException(FrequencyPlanFailures.Fetch(file, e.Message, advice), e);
+            throw new FailureException(FrequencyPlanFailures.Fetch(file, $"open {path}: {SystemReason.Of(e, path)}", advice), e);
         }
     }
 }

@@ -169,7 +169,7 @@ public sealed class ExportCommandTests
         var result = await new CliRun("fake", "device", "--app-id=app", "dev1", "dev2") { Sources = [network.Define()], Output = full }.RunAsync();
         Assert.Equal(1, result.ExitCode);
         Assert.Empty(network.Retired);
-        Assert.StartsWith("Error: cannot write the line of device `dev1`: No space left on device\n", result.Error, StringComparison.Ordinal);
+        Assert.StartsWith("Error: cannot write the line of device `dev1`: no space left on device\n", result.Error, StringComparison.Ordinal);
         Assert.Contains("Summary (stopped before the end)\n", result.Error, StringComparison.Ordinal);
     }
 

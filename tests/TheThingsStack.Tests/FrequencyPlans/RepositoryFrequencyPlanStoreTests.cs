@@ -255,7 +255,7 @@ public sealed class RepositoryFrequencyPlanStoreTests
         var store = RepositoryFrequencyPlanStore.FromAddress(new Uri(folder.FullName).AbsoluteUri, () => throw new InvalidOperationException(), TimeProvider.System);
 
         Assert.Equal("EU_863_870", (await store.FindAsync("BASE", default)).Plan?.BandId);
-        Assert.Contains("Could not find file", Stack((await store.FindAsync("MISSING", default)).Failure!)[^1], StringComparison.Ordinal);
+        Assert.Contains($"open {Path.Combine(folder.FullName, "missing.yml")}: no such file or directory", Stack((await store.FindAsync("MISSING", default)).Failure!)[^1], StringComparison.Ordinal);
         folder.Delete(recursive: true);
     }
 
