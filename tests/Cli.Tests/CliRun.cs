@@ -25,6 +25,9 @@ public sealed class CliRun(params IReadOnlyList<string> arguments)
     /// <summary>What is typed where nothing is shown; null when nobody is there.</summary>
     public Func<string?>? HiddenLine { get; init; }
 
+    /// <summary>Whether standard output goes to the screen of standard error; both are in the error of the result then.</summary>
+    public bool IsOneScreen { get; init; }
+
     public int Width { get; init; } = 80;
 
     /// <summary>Files by name; others do not exist.</summary>
@@ -71,7 +74,7 @@ public sealed class CliRun(params IReadOnlyList<string> arguments)
                 OpenStandardInput = () => new MemoryStream(Input),
                 StandardInputIsTerminal = () => InputIsTerminal,
                 ReadHiddenLine = HiddenLine,
-                StandardOutput = Output ?? kept,
+                StandardOutput = Output ?? (IsOneScreen ? new Screen(error) : kept),
                 StandardOutputIs = OutputIs,
                 StandardError = TextWriter.Synchronized(error),
                 StandardErrorIsTerminal = () => ErrorIsTerminal,
@@ -91,6 +94,13 @@ public sealed class CliRun(params IReadOnlyList<string> arguments)
             CommandTree.Create(Sources),
             cancellation);
         return new CliResult(exitCode, Encoding.UTF8.GetString(kept.ToArray()), error.ToString());
+    }
+
+    private sealed class Screen(TextWriter shown) : MemoryStream
+    {
+        public override void Write(ReadOnlySpan<byte> buffer) => shown.Write(Encoding.UTF8.GetString(buffer));
+
+        public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
     }
 
     private sealed class Registration(Action end) : IDisposable

@@ -89,7 +89,7 @@ internal static class VerifyCommand
         var input = new VerifyInput(flags.TextOrNull(ApplicationId), sourceApplication);
         using var report = new ReportFile(invocation);
         await using var stdout = new FilterOutput(environment.StandardOutput);
-        var output = new VerifyOutput(stdout, isJson);
+        var output = new VerifyOutput(stdout, status, isJson);
         var progress = new WatchProgress(status, environment.Clock);
         var tally = new VerifyTally();
         var verifier = new Verifier(new ClusterDevices(client, concurrency), new VerifyOptions
@@ -136,7 +136,7 @@ internal static class VerifyCommand
         var unmarked = journal is null ? 0 : await journal.FinishAsync();
         if (stopped is null || tally.Total > 0)
             report.Write(Subject(), tally);
-        status.Write(error => VerifySummary.Write(error, tally, end, stopped, input, unmarked, source is null ? journal?.Reader.Scope().Source : null, source is null && journal is not null ? StateText.OnBoth(journal.Reader, invocation) : null));
+        status.Write(error => VerifySummary.Write(error, tally, end, stopped, input, unmarked, source is null ? journal?.Reader.Scope().Source : null, source is null && journal is not null ? StateText.OnBoth(journal.Reader, invocation) : null, Retire(invocation)));
         if (isJson)
             VerifySummary.WriteJson(environment, tally, end, stopped, input);
         return (stopped, end) switch
@@ -148,6 +148,11 @@ internal static class VerifyCommand
 
         ReportSubject Subject() => new(input.Applications, cluster.Addresses.Identity.ToString(), environment.Clock.GetUtcNow());
     }
+
+    /// <summary>The command that takes devices out of service at the old network; null when none was named.</summary>
+    private static string? Retire(Invocation invocation) => invocation.Flags.TextOrNull(ExportCommand.SourceFlag) is { } name
+        ? $"{invocation.Command.Root.Name} {SourceRegistry.Choose(SourceRegistry.All, name).Name} retire{NextCommand.Journal(invocation)}"
+        : null;
 
     /// <summary>Opens the old network that <c>--source</c> names, with its own flags; null when it is not to be asked. Calls no one.</summary>
     /// <exception cref="UsageException">It cannot be asked, or one variable would be the key of both clusters.</exception>

@@ -10,7 +10,7 @@ using TheThingsStack.Import;
 namespace Cli.Verify;
 
 /// <summary>Devices on standard output: a table of those with something left to do, or every one as a line of JSON.</summary>
-internal sealed class VerifyOutput(FilterOutput output, bool isJson)
+internal sealed class VerifyOutput(FilterOutput output, StatusWriter status, bool isJson)
 {
     private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -31,6 +31,8 @@ internal sealed class VerifyOutput(FilterOutput output, bool isJson)
     {
         if (text.WrittenCount == 0)
             return;
+        // On a terminal both are the same screen.
+        status.ClearStatus();
         output.Write(text.WrittenSpan);
         text.ResetWrittenCount();
     }

@@ -8,7 +8,7 @@ namespace Cli.Verify;
 /// <summary>How a verification ended: counts first, then what to do.</summary>
 internal static class VerifySummary
 {
-    public static void Write(TextWriter error, VerifyTally tally, VerifyEnd? end, Failure? stopped, VerifyInput input, int unmarked, string? notAsked, string? onBoth)
+    public static void Write(TextWriter error, VerifyTally tally, VerifyEnd? end, Failure? stopped, VerifyInput input, int unmarked, string? notAsked, string? onBoth, string? retire)
     {
         if (stopped is not null)
             FailurePrinter.Write(error, stopped);
@@ -40,7 +40,7 @@ internal static class VerifySummary
                 continue;
             error.Write(isFirst ? "Next:\n" : "");
             isFirst = false;
-            error.Write($"  {CutOver.CodeOf(state)}: {remedy}\n");
+            error.Write($"  {CutOver.CodeOf(state)}: {(state == CutOverState.LiveOnBoth && retire is not null ? $"Retire these devices at the old network now: {retire}" : remedy)}\n");
         }
 
         void Count(string what, long count, string of) => error.Write($"  {what,-20}{Number(count),7} {of}".TrimEnd() + "\n");

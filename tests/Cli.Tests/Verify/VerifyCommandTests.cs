@@ -49,6 +49,24 @@ public sealed class VerifyCommandTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task On_a_terminal_the_status_line_makes_room_for_the_table()
+    {
+        cluster.Put(Device(1));
+
+        var result = await new CliRun(Words("-", "--wait", "1s"))
+        {
+            Variables = Key(),
+            Input = Lines([Device(1)]),
+            Clock = TimeProvider.System,
+            ErrorIsTerminal = true,
+            IsOneScreen = true,
+        }.RunAsync();
+
+        Assert.Equal(3, result.ExitCode);
+        Assert.Matches("1 checked: 0 arrived, 0 need somebody, 1 awaited; next look [0-9:]{8} UTC\r\u001b\\[KSTATE ", result.Error);
+    }
+
+    [Fact]
     public async Task When_all_have_arrived_the_exit_code_is_0_and_the_table_is_empty()
     {
         cluster.Put(Device(1));

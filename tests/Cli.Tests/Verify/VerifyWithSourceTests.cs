@@ -45,6 +45,20 @@ public sealed class VerifyWithSourceTests : IAsyncLifetime, IDisposable
     public void Dispose() => folder.Dispose();
 
     [Fact]
+    public async Task What_retires_devices_that_are_live_on_both_is_the_command_of_the_old_network_with_the_journal_that_was_named()
+    {
+        var journal = Path.Combine(folder.Path, "night.journal");
+        old.Add(SampleDevices.Otaa(OldApp, "still-there"));
+        await MigrateAsync("--journal", journal);
+        // Somebody has put its key back.
+        old.Add(SampleDevices.Otaa(OldApp, "still-there"));
+
+        var result = await VerifyAsync([], "--journal", journal, "--source", "ttnv2");
+
+        Assert.Contains($"  live_on_both: Retire these devices at the old network now: ttn-lw-migrate ttnv2 retire --journal {journal}\n", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Devices_that_the_old_network_still_answers_stand_out_and_renamed_ones_are_found_there()
     {
         foreach (var id in (string[])["still_there", "rotated_heard", "rotated_silent", "deleted"])
