@@ -7,7 +7,7 @@ namespace Sources.Wanesy;
 
 /// <summary>
 /// The CSV file of the Wanesy Management Center, read as a stream: memory does not grow with its rows. Takes commas, semicolons and tabs;
-/// UTF-8, and UTF-16 with a byte order mark; short rows; quotes inside unquoted values (facts/wanesy.md section 1).
+/// UTF-8, and UTF-16 with a byte order mark; short rows; rows of nothing but separators, which spreadsheets leave at the end; quotes inside unquoted values (facts/wanesy.md section 1).
 /// </summary>
 internal sealed class WanesyFile
 {
@@ -51,8 +51,12 @@ internal sealed class WanesyFile
                 names[i] = reader.GetString(i);
             var firstLine = reader.RawRecord.ToArray();
             var columns = WanesyColumns.Of(names);
-            if (!reader.Read())
-                throw new FailureException(NoValues(name));
+            do
+            {
+                if (!reader.Read())
+                    throw new FailureException(NoValues(name));
+            }
+            while (IsBlank(reader));
             if (columns.Missing.ToList() is { Count: > 0 } missing)
                 throw new FailureException(MissingColumns(name, missing));
             return new WanesyFile(name, options.OpenCsv, options.ApplicationId, columns, firstLine);
@@ -128,6 +132,17 @@ internal sealed class WanesyFile
             return "";
         var text = reader.GetString(position).Trim();
         return text.Equals("null", StringComparison.OrdinalIgnoreCase) ? "" : text;
+    }
+
+    /// <summary>Whether a row has no value at all; such a row is no device.</summary>
+    private static bool IsBlank(CsvReader reader)
+    {
+        for (var i = 0; i < reader.FieldCount; i++)
+        {
+            if (reader.GetSpan(i).ContainsAnyExcept((byte)' ', (byte)'\t'))
+                return false;
+        }
+        return true;
     }
 
     /// <summary>All zeros is no DevEUI.</summary>
@@ -206,10 +221,16 @@ internal sealed class WanesyFile
 
         public async ValueTask<bool> NextAsync(CancellationToken cancellation)
         {
-            Malformed = null;
             try
             {
-                return await Reader.ReadAsync(cancellation);
+                do
+                {
+                    Malformed = null;
+                    if (!await Reader.ReadAsync(cancellation))
+                        return false;
+                }
+                while (Malformed is null && IsBlank(Reader));
+                return true;
             }
             catch (Exception e) when (Unreadable(e))
             {

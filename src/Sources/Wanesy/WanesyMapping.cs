@@ -26,6 +26,7 @@ internal static class WanesyMapping
     public const string RemoveInWanesy = "remove_in_wanesy";
 
     private const string NoCounters = "no_frame_counters";
+    private const string UnreadableName = "unreadable_name";
     private const string NoNwkKey = "no_nwk_key";
     private const string OtherRegion = "other_region";
     private const string Package = "source/wanesy";
@@ -47,6 +48,8 @@ internal static class WanesyMapping
     {
         RemoveInWanesy =>
             "remove these devices in the Wanesy Management Center once they are imported, or both networks answer them; nothing is changed there from here",
+        UnreadableName =>
+            "save the file as UTF-8 (in a spreadsheet: \"CSV UTF-8\") and run the command again, or correct these names after the import",
         NoCounters =>
             "look the counters up in Wanesy and write them into the columns `fcntUp` and `fcntDown`; with a downlink counter that is too low the device ignores downlinks",
         NoNwkKey =>
@@ -90,6 +93,8 @@ internal static class WanesyMapping
         if (fields.Failure is { } failure)
             return new MapResult.Rejected(failure);
 
+        if (mapped.Name.Contains('\uFFFD', StringComparison.Ordinal))
+            fields.Notes.Add(new Note(UnreadableName, "its name has letters that are not UTF-8; they are lost", NeedsPerson: true));
         CheckRegion(row, frequencyPlanId, fields, context);
         fields.AddNotesOnForm();
         fields.Notes.Add(new Note(RemoveInWanesy, "has to be removed from Wanesy by hand", NeedsPerson: true));

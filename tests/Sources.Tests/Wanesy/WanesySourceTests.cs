@@ -130,6 +130,28 @@ public sealed class WanesySourceTests
         Assert.StartsWith("devices.csv:4: ", failure.Advice, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(",,,,")]
+    [InlineData(" , \t,\"\", \"  \"")]
+    public async Task Rows_without_any_value_are_no_devices(string blank)
+    {
+        var result = await WanesyRun.ApplicationAsync($"{WanesyRun.Header}\n{blank}\n{WanesyRun.Joining}\n{blank}\n{blank}\n");
+
+        Assert.Single(result.Lines);
+        Assert.Empty(result.Rejected);
+        Assert.Equal(1, result.Summary!.Total);
+        Assert.Equal("no_values_in_csv", (await WanesyRun.ApplicationAsync($"{WanesyRun.Header}\n{blank}\n")).Stopped!.Name);
+    }
+
+    [Fact]
+    public async Task A_name_that_is_not_UTF8_needs_a_person()
+    {
+        var text = $"{WanesyRun.Header}\n{WanesyRun.Joining.Replace("One", "Z\u00E4hler", StringComparison.Ordinal)}\n";
+
+        Assert.Contains((await WanesyRun.RunAsync(Encoding.Latin1.GetBytes(text))).Notes, n => n is { Code: "unreadable_name", NeedsPerson: true });
+        Assert.DoesNotContain((await WanesyRun.ApplicationAsync(text)).Notes, n => n.Code == "unreadable_name");
+    }
+
     [Fact]
     public async Task A_row_with_too_many_values_is_refused_and_one_with_too_few_goes_with_a_note()
     {
