@@ -123,10 +123,10 @@ public static class Serve
             await PrintAsync(output, "then, in that other window, the whole way (a line at a time)", Journey(app, stack.TlsAddress, stackAuthority));
             await PrintAsync(
                 output,
-                "or from one The Things Stack to another (here: to another application of it)",
+                "or from one The Things Stack to another (here: to another application of it; a cluster takes EUIs only once, so they leave first)",
                 [
-                    $"TTS_APP_API_KEY=\"{sourceKey}\" ttn-lw-migrate tts application {SourceId} --no-session > from-tts.json",
-                    $"ttn-lw-migrate import from-tts.json --application-id {TargetId} --default-grpc-address {stack.TlsAddress} --ca-file {stackAuthority}",
+                    $"TTS_APP_API_KEY=\"{sourceKey}\" ttn-lw-migrate tts application {SourceId} --no-session --delete-source-device --journal tts.journal > from-tts.json",
+                    $"ttn-lw-migrate import from-tts.json --application-id {TargetId} --default-grpc-address {stack.TlsAddress} --ca-file {stackAuthority} --journal tts.journal",
                 ]);
             await output.WriteLineAsync($"\nType what devices do:\n{ServeDevices.Help}");
             await output.WriteLineAsync("\nCtrl-C stops it.");
