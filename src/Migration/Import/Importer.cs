@@ -88,7 +88,7 @@ public sealed class Importer(
                         tally.Reject(result.DeviceId, result.Failure!);
                         break;
                 }
-                foreach (var note in result.Notes.Where(_ => result.Result != ImportResult.Failed))
+                foreach (var note in result.Notes.Where(note => result.Result != ImportResult.Failed && (result.Result != ImportResult.Skipped || note.Code != DevicePreparation.AdjustedCode)))
                     tally.Note(result.DeviceId, note);
                 progress?.Report(result);
                 if (result.TargetFailed)
@@ -361,7 +361,7 @@ public sealed class Importer(
     private static string SkipText(string code) => code switch
     {
         "imported_before" => "an earlier run has imported it into this application, by the journal",
-        "already_there" => "the target has it exactly so",
+        "already_there" => "the target has it, with the same keys, versions and session",
         "already_there_and_joined" => "the target has it, and it has joined there",
         _ => "the application has it already, with other fields; --on-conflict update changes it",
     };

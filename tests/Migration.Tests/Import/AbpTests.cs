@@ -75,6 +75,7 @@ public sealed class AbpTests
         var again = await cluster.ImportAsync(key, options, Abp(1));
 
         Assert.Equal((0, updated, skipped, failed), run.Counts);
+        Assert.Equal(updated == 1, run.Summary.Notes.Any(note => note.Code == "abp_adjusted"));
         Assert.Equal(updated == 1, cluster.Device(App, "dev-1").Network!.MacSettings?.Rx1Delay?.Value == RxDelay._5);
         // Once they are there, the same command has nothing to do.
         Assert.Equal(updated == 1 ? (0, 0, 1, 0) : run.Counts, again.Counts);
