@@ -58,7 +58,16 @@ internal sealed record TargetFacts
 
         var registered = new Application();
         if (rights.Has(Right.ApplicationInfo))
-            registered = await cluster.Identity.GetApplicationAsync(application, ["network_server_address", "application_server_address", "join_server_address"], cancellation);
+        {
+            try
+            {
+                registered = await cluster.Identity.GetApplicationAsync(application, ["network_server_address", "application_server_address", "join_server_address"], cancellation);
+            }
+            catch (RegistryException e) when (RegistryErrors.ForbiddenPaths(e).Count > 0)
+            {
+                // An older server, at which applications are registered with no addresses.
+            }
+        }
         var prefixes = await OrDefault(cluster.Network.GetDevAddrPrefixesAsync(cancellation), []);
         var joinEui = await OrDefault(cluster.Join.GetDefaultJoinEuiAsync(cancellation), Google.Protobuf.ByteString.Empty);
         var plans = await OrDefault(cluster.ListFrequencyPlansAsync(cancellation), []);

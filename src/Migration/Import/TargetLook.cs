@@ -242,20 +242,20 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
         " and the ",
         new[] { (found.Join, "Join Server"), (found.Network, "Network Server"), (found.Application, "Application Server") }.Where(server => server.Item1 is not null).Select(server => server.Item2));
 
-    private static bool IsRegisteredAs(PreparedDevice device, EndDevice identity) =>
-        !Mask(device.Identity.Paths, MaskedCall.IdentityServerGet).Differences(device.Identity.Device, identity).Any();
+    private bool IsRegisteredAs(PreparedDevice device, EndDevice identity) =>
+        !Differ(cluster.Identity, device.Identity.Paths, MaskedCall.IdentityServerGet, device.Identity.Device, identity);
 
     /// <summary>The same keys and versions: nothing that this import could bring is missing. Counters and names do not matter.</summary>
     private bool IsSame(PreparedDevice device, FoundDevice found)
     {
         if (!facts.MayReadKeys)
             return false;
-        if (device.Join is { } join && Mask(RootKeyPaths, MaskedCall.JoinServerGet).Differences(join.Device, found.Join!).Any())
+        if (device.Join is { } join && Differ(cluster.Join, RootKeyPaths, MaskedCall.JoinServerGet, join.Device, found.Join!))
             return false;
-        if (Mask(["frequency_plan_id", "lorawan_phy_version", "lorawan_version", "multicast", "supports_join"], MaskedCall.NetworkServerGet).Differences(device.Network.Device, found.Network!).Any())
+        if (Differ(cluster.Network, ["frequency_plan_id", "lorawan_phy_version", "lorawan_version", "multicast", "supports_join"], MaskedCall.NetworkServerGet, device.Network.Device, found.Network!))
             return false;
         return Joined(device, found)
-            || (SameSession(device, found) && Mask(ApplicationPaths, MaskedCall.ApplicationServerGet).Differences(device.Application.Device, found.Application!) is var differences && !differences.Any());
+            || (SameSession(device, found) && !Differ(cluster.Application, ApplicationPaths, MaskedCall.ApplicationServerGet, device.Application.Device, found.Application!));
     }
 
     private static bool SameSession(PreparedDevice device, FoundDevice found)
@@ -274,8 +274,9 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
     private static bool IsAhead(PreparedDevice device, FoundDevice found) =>
         SameSession(device, found) && found.Network!.Session is { } theirs && theirs.LastFCntUp > (device.Network.Device.Session?.LastFCntUp ?? 0);
 
-    private static MessageMask Mask(IEnumerable<string> paths, MaskedCall call) =>
-        MessageMask.Create(EndDevice.Descriptor, paths.Where(AllowedPaths.For(call).Contains));
+    /// <summary>Compares what can be read, by this version and by that of the server.</summary>
+    private static bool Differ(ServerClient server, IEnumerable<string> paths, MaskedCall call, EndDevice ours, EndDevice theirs) =>
+        MessageMask.Create(EndDevice.Descriptor, paths.Where(path => AllowedPaths.For(call).Contains(path) && server.Tells(path))).Differences(ours, theirs).Any();
 
     private static Failure Exists(string how) => Failure.Named("import", OtherIsThere, $"the device {how}") with
     {

@@ -16,6 +16,9 @@ namespace Migration.Verify;
 /// <param name="Join">Record of the Join Server.</param>
 public sealed record TargetRecords(EndDevice? Identity, EndDevice? Network, EndDevice? Application, EndDevice? Join)
 {
+    /// <summary>Whether a server tells a field: what it does not is not compared. Default: all do.</summary>
+    public Func<DeviceServers, string, bool> Tells { get; init; } = static (_, _) => true;
+
     /// <summary>The servers that have the device.</summary>
     public DeviceServers Servers =>
         (Identity is null ? DeviceServers.None : DeviceServers.IdentityServer)
@@ -111,7 +114,7 @@ public static class FieldComparison
                 Add(server, path, part, record);
             foreach (var path in mask.Differences(part, record))
             {
-                if (Counts(server, path, sent, record, hasJoined, inUse))
+                if (found.Tells(server, path) && Counts(server, path, sent, record, hasJoined, inUse))
                     Add(server, path, part, record);
             }
         }

@@ -1,6 +1,7 @@
 using LoRaWan;
 using TheThingsStack.Api;
 using TheThingsStack.Errors;
+using TheThingsStack.Import;
 using TheThingsStack.Registries;
 
 namespace Migration.Verify;
@@ -13,6 +14,9 @@ public interface ITargetDevices
 {
     /// <summary>Says which rights for the other calls the key lacks on an application; null when it has all.</summary>
     Task<Failure?> MissingRightsAsync(string application, CancellationToken cancellation);
+
+    /// <summary>Whether a server tells a field, as far as calls have shown: one of another version may not know it.</summary>
+    bool Tells(DeviceServers server, string path);
 
     /// <summary>Reads up to <see cref="DeviceRegistry.BatchSize"/> devices of one application from the Identity Server; those that are not there are missing in the answer.</summary>
     Task<IReadOnlyList<EndDevice>> IdentitiesAsync(string application, IReadOnlyList<string> deviceIds, CancellationToken cancellation);
@@ -46,14 +50,28 @@ public sealed class ClusterDevices(ClusterClient cluster, AdaptiveConcurrency co
 {
     private static readonly string[] Session = ["session.dev_addr", "session.keys.session_key_id", "session.last_f_cnt_up", "session.started_at"];
     private static readonly string[] LastSeen = ["activated_at", "last_seen_at"];
-    private static readonly IReadOnlyList<string> IdentityPaths = FieldComparison.PathsOf(TheThingsStack.Import.DeviceServers.IdentityServer);
-    private static readonly IReadOnlyList<string> NetworkPaths = FieldComparison.PathsOf(TheThingsStack.Import.DeviceServers.NetworkServer);
-    private static readonly IReadOnlyList<string> ApplicationPaths = FieldComparison.PathsOf(TheThingsStack.Import.DeviceServers.ApplicationServer);
-    private static readonly IReadOnlyList<string> JoinPaths = FieldComparison.PathsOf(TheThingsStack.Import.DeviceServers.JoinServer);
+    private static readonly IReadOnlyList<string> IdentityPaths = FieldComparison.PathsOf(DeviceServers.IdentityServer);
+    private static readonly IReadOnlyList<string> NetworkPaths = FieldComparison.PathsOf(DeviceServers.NetworkServer);
+    private static readonly IReadOnlyList<string> ApplicationPaths = FieldComparison.PathsOf(DeviceServers.ApplicationServer);
+    private static readonly IReadOnlyList<string> JoinPaths = FieldComparison.PathsOf(DeviceServers.JoinServer);
 
     /// <inheritdoc/>
     public async Task<Failure?> MissingRightsAsync(string application, CancellationToken cancellation) =>
         (await ApplicationRights.AskAsync(cluster.Identity, application, cancellation)).Missing("verify", Right.ApplicationDevicesRead, Right.ApplicationDevicesReadKeys);
+
+    /// <inheritdoc/>
+    public bool Tells(DeviceServers server, string path)
+    {
+        ServerClient client = server switch
+        {
+            DeviceServers.IdentityServer => cluster.Identity,
+            DeviceServers.NetworkServer => cluster.Network,
+            DeviceServers.ApplicationServer => cluster.Application,
+            DeviceServers.JoinServer => cluster.Join,
+            _ => throw new ArgumentOutOfRangeException(nameof(server)),
+        };
+        return client.Tells(path);
+    }
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<EndDevice>> IdentitiesAsync(string application, IReadOnlyList<string> deviceIds, CancellationToken cancellation) =>

@@ -199,7 +199,9 @@ public sealed class Verifier(ITargetDevices target, VerifyOptions options)
         var ids = batch.Where(static device => device.Device?.Ids?.DeviceId is { Length: > 0 }).Select(static device => device.Device!.Ids.DeviceId).Distinct(StringComparer.Ordinal).ToList();
         try
         {
-            identities = ids.Count == 0 ? [] : (await target.IdentitiesAsync(Application(batch[0]), ids, cancellation)).ToDictionary(static device => device.Ids.DeviceId, StringComparer.Ordinal);
+            identities = new Dictionary<string, EndDevice>(StringComparer.Ordinal);
+            foreach (var device in ids.Count == 0 ? [] : await target.IdentitiesAsync(Application(batch[0]), ids, cancellation))
+                identities[device.Ids.DeviceId] = device;
         }
         catch (RegistryException e) when (!e.ConcernsAll)
         {
@@ -222,7 +224,7 @@ public sealed class Verifier(ITargetDevices target, VerifyOptions options)
             var join = device.SupportsJoin ? target.JoinAsync(device.Ids, cancellation) : Task.FromResult<EndDevice?>(null);
             await Task.WhenAll(network, application, join);
             var parts = await SentRecords.PrepareAsync(device, sent.Abp ?? options.Abp, options.Plans, cancellation);
-            var records = new TargetRecords(identity, await network, await application, await join);
+            var records = new TargetRecords(identity, await network, await application, await join) { Tells = target.Tells };
             var judged = CutOver.Judge(parts, records, prefixes, sent.ImportedAt);
             found = new WaitingDevice(judged with { Index = sent.Index, Line = sent.Line }, SessionMark.Of(parts, records)) { Journal = sent.Journal };
             if (source is null)

@@ -87,10 +87,10 @@ internal sealed partial class TtsReader(ITtsServers servers, TimeProvider clock,
                 var answer = await servers.GetAsync(server, ids, paths, cancellation);
                 return new Answer(answer.Device, null, answer.Warnings);
             }
-            catch (RegistryException e) when (masks.Drop(server, TtsFailures.ForbiddenPaths(e), paths))
+            catch (RegistryException e) when (masks.Drop(server, RegistryErrors.ForbiddenPaths(e), paths))
             {
                 // Profiles came with 3.33: most servers do not know them, and then devices have none.
-                var lost = TtsFailures.ForbiddenPaths(e).Where(static path => path != TtsMasks.ProfilePath).ToArray();
+                var lost = RegistryErrors.ForbiddenPaths(e).Where(static path => path != TtsMasks.ProfilePath).ToArray();
                 if (lost.Length > 0)
                     LogDropped(log, server, string.Join(", ", lost));
             }

@@ -38,7 +38,9 @@ public class DeviceRegistry : ServerClient
     {
         ArgumentNullException.ThrowIfNull(device);
         var request = new SetEndDeviceRequest { EndDevice = device, FieldMask = Mask(paths) };
-        return (await Connection.CallAsync(set, request, Entity(device.Ids), perDevice: true, cancellation)).Response;
+        var answer = (await Connection.CallAsync(set, request, Entity(device.Ids), perDevice: true, cancellation)).Response;
+        About(device.Ids.DeviceId, answer.Ids, set.FullName);
+        return answer;
     }
 
     /// <summary>Deletes up to <see cref="BatchSize"/> devices of one application; those that are not there are passed over.</summary>

@@ -23,6 +23,7 @@ public sealed class IdentityServerClient : ServerClient
     ]));
 
     private readonly TimeProvider clock;
+    private volatile bool givesBatches = true;
 
     internal IdentityServerClient(RegistryConnection connection, TimeProvider clock)
         : base(connection, RegistryMethods.IdentityGet, RegistryMethods.IdentityDelete) =>
@@ -41,8 +42,10 @@ public sealed class IdentityServerClient : ServerClient
         try
         {
             var request = new CreateEndDeviceRequest { EndDevice = device };
-            return (await Connection.CallAsync(
+            var created = (await Connection.CallAsync(
                 RegistryMethods.IdentityCreate, request, Entity(device.Ids), perDevice: true, cancellation)).Response;
+            About(device.Ids.DeviceId, created.Ids, RegistryMethods.IdentityCreate.FullName);
+            return created;
         }
         catch (RegistryException e) when (e is { IsAlreadyExists: true, MayHaveActed: true })
         {
@@ -74,7 +77,8 @@ public sealed class IdentityServerClient : ServerClient
         var request = new GetEndDeviceIdentifiersForEUIsRequest { JoinEui = joinEui, DevEui = devEui };
         try
         {
-            return (await Connection.CallAsync(RegistryMethods.IdentityGetIdentifiersForEUIs, request, "", perDevice: false, cancellation)).Response;
+            var owner = (await Connection.CallAsync(RegistryMethods.IdentityGetIdentifiersForEUIs, request, "", perDevice: false, cancellation)).Response;
+            return owner.DeviceId.Length > 0 ? owner : throw Useless(RegistryMethods.IdentityGetIdentifiersForEUIs.FullName, "the answer names no device");
         }
         catch (RegistryException e) when (e.IsNotFound)
         {
@@ -91,31 +95,52 @@ public sealed class IdentityServerClient : ServerClient
     /// <exception cref="RegistryException">The call failed.</exception>
     public async Task<DevicePage> ListAsync(string application, int page, int size, IEnumerable<string> paths, CancellationToken cancellation)
     {
-        var request = new ListEndDevicesRequest
-        {
-            ApplicationIds = new ApplicationIdentifiers { ApplicationId = application },
-            FieldMask = Mask(paths),
-            Order = "device_id",
-            Limit = (uint)size,
-            Page = (uint)page,
-        };
-        var answer = await Connection.CallAsync(RegistryMethods.IdentityList, request, application, perDevice: false, cancellation);
+        var answer = await TellingAsync(paths, told => Connection.CallAsync(
+            RegistryMethods.IdentityList,
+            new ListEndDevicesRequest
+            {
+                ApplicationIds = new ApplicationIdentifiers { ApplicationId = application },
+                FieldMask = Mask(told),
+                Order = "device_id",
+                Limit = (uint)size,
+                Page = (uint)page,
+            },
+            application,
+            perDevice: false,
+            cancellation));
+        Named(answer.Response, RegistryMethods.IdentityList.FullName);
         var total = int.TryParse(answer.Headers.Get("x-total-count"), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : (int?)null;
         return new DevicePage(answer.Response.EndDevices_, total);
     }
 
-    /// <summary>Reads up to <see cref="DeviceRegistry.BatchSize"/> devices; those that are not there are missing in the answer.</summary>
+    /// <summary>
+    /// Reads up to <see cref="DeviceRegistry.BatchSize"/> devices; those that are not there are missing in the answer. One by one from a server of a
+    /// version that cannot give several at once.
+    /// </summary>
     /// <exception cref="RegistryException">The call failed.</exception>
     public async Task<IReadOnlyList<EndDevice>> GetAsync(
-        string application, IEnumerable<string> deviceIds, IEnumerable<string> paths, CancellationToken cancellation)
+        string application, IReadOnlyCollection<string> deviceIds, IReadOnlyCollection<string> paths, CancellationToken cancellation)
     {
-        var request = new BatchGetEndDevicesRequest
+        var ids = new ApplicationIdentifiers { ApplicationId = application };
+        if (givesBatches)
         {
-            ApplicationIds = new ApplicationIdentifiers { ApplicationId = application },
-            FieldMask = Mask(paths),
-        };
-        request.DeviceIds.AddRange(deviceIds);
-        return (await Connection.CallAsync(RegistryMethods.IdentityBatchGet, request, application, perDevice: false, cancellation)).Response.EndDevices_;
+            try
+            {
+                var request = new BatchGetEndDevicesRequest { ApplicationIds = ids, DeviceIds = { deviceIds } };
+                var answer = await TellingAsync(paths, told =>
+                {
+                    request.FieldMask = Mask(told);
+                    return Connection.CallAsync(RegistryMethods.IdentityBatchGet, request, application, perDevice: false, cancellation);
+                });
+                return Named(answer.Response, RegistryMethods.IdentityBatchGet.FullName);
+            }
+            catch (RegistryException e) when (e.IsUnimplemented)
+            {
+                givesBatches = false;
+            }
+        }
+        var devices = await Task.WhenAll(deviceIds.Select(id => FindAsync(new EndDeviceIdentifiers { ApplicationIds = ids, DeviceId = id }, paths, cancellation)));
+        return [.. devices.OfType<EndDevice>()];
     }
 
     /// <summary>Changes the masked fields of a device that is there.</summary>
@@ -124,7 +149,9 @@ public sealed class IdentityServerClient : ServerClient
     {
         ArgumentNullException.ThrowIfNull(device);
         var request = new UpdateEndDeviceRequest { EndDevice = device, FieldMask = Mask(paths) };
-        return (await Connection.CallAsync(RegistryMethods.IdentityUpdate, request, Entity(device.Ids), perDevice: true, cancellation)).Response;
+        var answer = (await Connection.CallAsync(RegistryMethods.IdentityUpdate, request, Entity(device.Ids), perDevice: true, cancellation)).Response;
+        About(device.Ids.DeviceId, answer.Ids, RegistryMethods.IdentityUpdate.FullName);
+        return answer;
     }
 
     /// <summary>Reads an application. A key without rights on it gets PermissionDenied, also when there is no such application.</summary>
@@ -149,6 +176,9 @@ public sealed class IdentityServerClient : ServerClient
 
     private Task<EndDevice?> FindStoredAsync(EndDevice device, CancellationToken cancellation) =>
         FindAsync(device.Ids, Stored.Value.Paths.Where(static path => !path.StartsWith("ids.", StringComparison.Ordinal)), cancellation);
+
+    private Google.Protobuf.Collections.RepeatedField<EndDevice> Named(EndDevices answer, string method) =>
+        answer.EndDevices_.All(static device => device.Ids?.DeviceId is { Length: > 0 }) ? answer.EndDevices_ : throw Useless(method, "the answer has a device without its ID");
 
     private bool IsOurs(EndDevice sent, EndDevice found, RpcException refusal, TimeSpan sinceFirstAttempt)
     {

@@ -117,6 +117,9 @@ internal sealed partial class RegistryConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>Notes that the server has refused to tell fields.</summary>
+    public void NotTold(string method, IEnumerable<string> paths) => LogNotTold(options.Log, Address.ToString(), string.Join(", ", paths), method);
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => channel.DisposeAsync();
 
@@ -181,6 +184,9 @@ internal sealed partial class RegistryConnection : IAsyncDisposable
 
     [LoggerMessage(LogLevel.Debug, "{Method}: {Error}; trying again in {Seconds} s")]
     private static partial void LogRetry(ILogger log, string method, string error, double seconds);
+
+    [LoggerMessage(LogLevel.Warning, "The Things Stack at {Address} is of a version that does not know {Paths} ({Method}): these fields are not compared")]
+    private static partial void LogNotTold(ILogger log, string address, string paths, string method);
 
     [LoggerMessage(LogLevel.Warning, "The Things Stack at {Address} warns: {Text}")]
     private static partial void LogWarning(ILogger log, string address, string text);

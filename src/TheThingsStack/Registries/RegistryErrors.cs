@@ -12,6 +12,7 @@ namespace TheThingsStack.Registries;
 public static class RegistryErrors
 {
     private const string DetailsType = "type.googleapis.com/ttn.lorawan.v3.ErrorDetails";
+    private const string FieldMaskPaths = "pkg/rpcmiddleware/validator:field_mask_paths";
     private const int DeepestChain = 16;
 
     /// <summary>Makes the failure of a call: the server's own words with their causes and attributes, the server, and what to do.</summary>
@@ -42,6 +43,15 @@ public static class RegistryErrors
     {
         ArgumentNullException.ThrowIfNull(call);
         return FindDetails(call.StatusDetails) is { } details ? $"{details.Namespace}:{details.Name}" : "";
+    }
+
+    /// <summary>Paths that a server does not take, which made it refuse the call; none when that was not the reason.</summary>
+    public static IReadOnlyCollection<string> ForbiddenPaths(RegistryException failure)
+    {
+        ArgumentNullException.ThrowIfNull(failure);
+        return failure.ErrorName == FieldMaskPaths && failure.Failure.Attributes.TryGetValue("forbidden_paths", out var list)
+            ? list.Trim('[', ']').Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            : [];
     }
 
     /// <summary>Makes a failure of error details, causes included. Placeholders in the text are filled from the attributes.</summary>
@@ -79,7 +89,7 @@ public static class RegistryErrors
         RpcFailureOrigin.Server => call.StatusCode is StatusCode.Unauthenticated or StatusCode.PermissionDenied or StatusCode.Unimplemented
             || name is "pkg/auth:token" or "pkg/identityserver/store:application_not_found"
             // What is read is the same for every device, what is written is not.
-            || (name == "pkg/rpcmiddleware/validator:field_mask_paths" && call.Method.EndsWith("/Get", StringComparison.Ordinal)),
+            || (name == FieldMaskPaths && call.Method.EndsWith("/Get", StringComparison.Ordinal)),
         _ => false,
     };
 
@@ -198,7 +208,7 @@ public static class RegistryErrors
         "pkg/auth/rights:insufficient_application_rights" =>
             "make an API key with the missing rights in the Console under the application, API keys",
         "pkg/identityserver/store:application_not_found" => $"check the application ID, and that {call.Target} is the cluster that has it",
-        "pkg/rpcmiddleware/validator:field_mask_paths" =>
+        FieldMaskPaths =>
             $"{call.Target} is of a version that does not know the fields named in forbidden_paths: upgrade it, or leave these fields out",
         "pkg/ratelimit:rate_limit_exceeded" => "the limit did not recover in time: run the command again later, what is done is kept",
         "pkg/identityserver:end_device_euis_taken" or "pkg/internal/registry:end_device_euis_taken" or "pkg/util/store:eui_taken" =>

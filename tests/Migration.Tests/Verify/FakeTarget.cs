@@ -30,6 +30,8 @@ public sealed class FakeTarget(TimeProvider clock) : ITargetDevices
 
     public Task<Failure?> MissingRightsAsync(string application, CancellationToken cancellation) => Call<Failure?>("rights", application, () => null);
 
+    public bool Tells(global::TheThingsStack.Import.DeviceServers server, string path) => true;
+
     public Task<IReadOnlyList<EndDevice>> IdentitiesAsync(string application, IReadOnlyList<string> deviceIds, CancellationToken cancellation) =>
         Call<IReadOnlyList<EndDevice>>("identities", application, () =>
         {

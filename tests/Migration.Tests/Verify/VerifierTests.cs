@@ -313,6 +313,8 @@ public sealed class VerifierTests
     {
         public Task<Failure?> MissingRightsAsync(string application, CancellationToken cancellation) => Task.FromResult<Failure?>(null);
 
+        public bool Tells(global::TheThingsStack.Import.DeviceServers server, string path) => true;
+
         public Task<IReadOnlyList<EndDevice>> IdentitiesAsync(string application, IReadOnlyList<string> deviceIds, CancellationToken cancellation) =>
             Task.FromResult<IReadOnlyList<EndDevice>>([.. deviceIds.Select(id => Joined(id).Identity!)]);
 
