@@ -13,6 +13,9 @@ internal sealed class RatePacer(TimeProvider clock)
     /// <summary>Times below a second are told as zero.</summary>
     private static readonly TimeSpan ShortestWait = TimeSpan.FromSeconds(1);
 
+    /// <summary>When a limit says that one call takes longer than this, the call is made then all the same: the server decides, not what it foretold.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
+
     /// <summary>So many answers for different devices that count down together make a limit a shared one.</summary>
     private const int Votes = 3;
 
@@ -130,6 +133,8 @@ internal sealed class RatePacer(TimeProvider clock)
                 perToken = (reset + ShortestWait) / missing;
             else if (!refused)
                 perToken = ShortestWait / missing;
+            if (perToken > LongestWait)
+                perToken = LongestWait;
             fullAt = now + reset + ShortestWait;
             tokens = Math.Max(0, available - underWay);
             at = refused ? now + ShortestWait : now;

@@ -101,14 +101,17 @@ internal sealed partial class RegistryConnection : IAsyncDisposable
                     rateLimited += pause;
                 }
                 var elapsed = options.Clock.GetElapsedTime(begun);
-                if (!RegistryErrors.IsTransient(e, answered) || attempt >= options.Attempts || rateLimited > options.RateLimitPatience
-                    || (!answered && elapsed + pause > options.FirstTimeout))
+                var isGone = !IsServed(e) && e.Origin != RpcFailureOrigin.Local && IsGone();
+                // One that answered before and takes no connection now is being started again: that takes longer than a call that failed.
+                var usedUp = e.Origin == RpcFailureOrigin.Connect ? elapsed + pause > Gone : attempt >= options.Attempts;
+                if (!RegistryErrors.IsTransient(e, answered) || usedUp || rateLimited > options.RateLimitPatience
+                    || (isGone && !refused && elapsed >= Gone) || (!answered && elapsed + pause > options.FirstTimeout))
                 {
                     throw new RegistryException(RegistryErrors.Describe(e), e)
                     {
                         MayHaveActed = mayHaveActed,
                         Duration = elapsed,
-                        ServerIsGone = !IsServed(e) && e.Origin != RpcFailureOrigin.Local && IsGone(),
+                        ServerIsGone = isGone,
                     };
                 }
                 LogRetry(options.Log, method.FullName, e.Message, pause.TotalSeconds);

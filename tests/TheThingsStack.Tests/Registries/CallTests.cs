@@ -181,6 +181,44 @@ public sealed class CallTests : IAsyncLifetime
         Assert.Equal((false, true), (first.ConcernsAll, second.ConcernsAll));
     }
 
+    [Fact]
+    public async Task A_server_that_lets_every_call_wait_until_its_time_is_over_is_given_up_after_half_a_minute_not_after_six_calls()
+    {
+        await client.Identity.ListRightsAsync(App, default);
+        cluster.Faults.ByChance = _ =>
+        {
+            clock.Advance(TimeSpan.FromSeconds(19));
+            return Of("Unavailable");
+        };
+
+        var failure = await Assert.ThrowsAsync<RegistryException>(() => client.Identity.GetApplicationAsync(App, [], default));
+
+        Assert.Equal((2, true), (cluster.Requests.For("ApplicationRegistry/Get").Count, failure.ConcernsAll));
+    }
+
+    [Fact]
+    public async Task A_server_that_is_started_again_is_waited_for_longer_than_one_call_is_repeated()
+    {
+        await client.Identity.ListRightsAsync(App, default);
+        await cluster.StopAsync();
+        // The pause after the sixth attempt.
+        clock.Before = pause => pause == TimeSpan.FromSeconds(6.4) ? cluster.RestartAsync() : Task.CompletedTask;
+
+        Assert.NotEmpty(await client.Identity.ListRightsAsync(App, default));
+    }
+
+    [Fact]
+    public async Task A_server_that_stays_away_is_given_up_after_half_a_minute()
+    {
+        await client.Identity.ListRightsAsync(App, default);
+        await cluster.StopAsync();
+
+        var failure = await Assert.ThrowsAsync<RegistryException>(() => client.Identity.ListRightsAsync(App, default));
+
+        Assert.InRange(failure.Duration, TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(30));
+        Assert.True(failure.ConcernsAll);
+    }
+
     private static Fault Of(string name, bool apply = false) => name switch
     {
         "drop" => new Fault.DropConnection(apply),
@@ -214,12 +252,21 @@ public sealed class CallTests : IAsyncLifetime
     {
         private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(7);
 
+        /// <summary>What happens during a pause.</summary>
+        public Func<TimeSpan, Task> Before { get; set; } = static _ => Task.CompletedTask;
+
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
         {
             var timer = base.CreateTimer(callback, state, dueTime, period);
-            if (dueTime > TimeSpan.Zero && dueTime <= LongestPause)
-                ThreadPool.QueueUserWorkItem(_ => Advance(dueTime));
+            if ((dueTime > TimeSpan.Zero && dueTime <= LongestPause) || dueTime == TimeSpan.FromSeconds(10))
+                ThreadPool.QueueUserWorkItem(_ => _ = PassAsync(dueTime));
             return timer;
+
+            async Task PassAsync(TimeSpan time)
+            {
+                await Before(time);
+                Advance(time);
+            }
         }
     }
 

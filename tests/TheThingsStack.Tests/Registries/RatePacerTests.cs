@@ -96,6 +96,18 @@ public sealed class RatePacerTests
     }
 
     [Fact]
+    public async Task A_limit_that_would_let_a_call_pass_only_tomorrow_is_asked_again_after_a_minute()
+    {
+        Told(Get, "app", limit: 1, available: 0, reset: 86_400);
+
+        var wait = pacer.WaitAsync(Get, "app", default);
+
+        Assert.False(wait.IsCompleted);
+        clock.Advance(TimeSpan.FromMinutes(1) + TimeSpan.FromMilliseconds(1));
+        await wait;
+    }
+
+    [Fact]
     public async Task Waiting_ends_when_it_is_cancelled()
     {
         Told(Get, "app", limit: 60, available: 0, reset: 59);
