@@ -24,6 +24,9 @@ internal sealed class ClusterServers(ClusterClient client, IReadOnlySet<TtsServe
         return ([.. answer.Devices.Select(device => device.Ids.DeviceId)], answer.Total);
     }
 
+    public async Task<string?> AtAsync(string application, int place, CancellationToken cancellation) =>
+        (await client.Identity.ListAsync(application, place, 1, Listed, cancellation)).Devices is [var device, ..] ? device.Ids.DeviceId : null;
+
     public async Task<Failure?> MissingRightsAsync(string application, IReadOnlyCollection<Right> needed, CancellationToken cancellation) =>
         (await ApplicationRights.AskAsync(client.Identity, application, cancellation)).Missing("source/tts", needed);
 

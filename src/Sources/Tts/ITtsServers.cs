@@ -13,6 +13,9 @@ internal interface ITtsServers : IAsyncDisposable
     /// <summary>Gives a page of device IDs, from page 1, and how many devices the application has; null when the server does not say.</summary>
     Task<(IReadOnlyList<string> Ids, int? Total)> ListAsync(string application, int page, CancellationToken cancellation);
 
+    /// <summary>Gives the ID at a place of that list, from 1; null when it is not so long.</summary>
+    Task<string?> AtAsync(string application, int place, CancellationToken cancellation);
+
     /// <summary>Says which of these rights the key lacks on an application; null when it has all.</summary>
     Task<Failure?> MissingRightsAsync(string application, IReadOnlyCollection<Right> needed, CancellationToken cancellation);
 

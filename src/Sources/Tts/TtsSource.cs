@@ -250,12 +250,16 @@ public sealed partial class TtsSource : IDeviceSource
     {
         var listed = 0;
         int? total = null;
+        string? last = null;
         for (var page = 1; ; page++)
         {
             (IReadOnlyList<string> Ids, int? Total) answer;
+            string? before = null;
             try
             {
                 answer = await servers.ListAsync(application, page, cancellation);
+                if (last is not null)
+                    before = await servers.AtAsync(application, listed, cancellation);
             }
             catch (RegistryException e)
             {
@@ -268,7 +272,11 @@ public sealed partial class TtsSource : IDeviceSource
             if (page > 1 && answer.Total != total)
                 throw new FailureException(ListChanged(application, $"it had {total} devices at first and {answer.Total} later"));
             total = answer.Total;
-            if (answer.Ids.Count == 0 && listed < total)
+            // One deleted and another registered leave the number as it is, and the first of this page on the page before, unseen.
+            if (before != last)
+                throw new FailureException(ListChanged(application, $"device `{last}` was its number {listed - answer.Ids.Count} and no longer is"));
+            last = answer.Ids is [.., var end] ? end : null;
+            if (listed > total || (answer.Ids.Count == 0 && listed < total))
                 throw new FailureException(ListChanged(application, $"it has {total} devices, {listed} of them were listed"));
             if (total is null ? answer.Ids.Count < IdentityServerClient.PageSize : listed >= total)
                 yield break;

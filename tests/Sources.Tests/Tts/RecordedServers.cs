@@ -42,6 +42,9 @@ internal sealed class RecordedServers : ITtsServers
 
     public int PageSize { get; init; } = 1000;
 
+    /// <summary>The number of devices that a list tells, from that of the devices.</summary>
+    public Func<int, int> Counts { get; init; } = static count => count;
+
     public IReadOnlyDictionary<string, Dictionary<TtsServer, EndDevice>> Devices => devices;
 
     public static EndDevice Device(string json) => TtsJson.Read<EndDevice>(Encoding.UTF8.GetBytes(json));
@@ -73,9 +76,15 @@ internal sealed class RecordedServers : ITtsServers
 
     public Task<(IReadOnlyList<string> Ids, int? Total)> ListAsync(string application, int page, CancellationToken cancellation) => Serve($"IS List {page.ToString(CultureInfo.InvariantCulture)}", () =>
     {
-        var ids = devices.Where(d => d.Value.TryGetValue(TtsServer.Identity, out var record) && record.Ids.ApplicationIds.ApplicationId == application).Select(d => d.Key).ToList();
-        return ((IReadOnlyList<string>)[.. ids.Skip((page - 1) * PageSize).Take(PageSize)], (int?)ids.Count);
+        var ids = IdsOf(application);
+        return ((IReadOnlyList<string>)[.. ids.Skip((page - 1) * PageSize).Take(PageSize)], (int?)Counts(ids.Count));
     });
+
+    private List<string> IdsOf(string application) =>
+        [.. devices.Where(d => d.Value.TryGetValue(TtsServer.Identity, out var record) && record.Ids.ApplicationIds.ApplicationId == application).Select(d => d.Key)];
+
+    public Task<string?> AtAsync(string application, int place, CancellationToken cancellation) =>
+        Serve($"IS List at {place.ToString(CultureInfo.InvariantCulture)}", () => IdsOf(application).ElementAtOrDefault(place - 1));
 
     public Task<Failure?> MissingRightsAsync(string application, IReadOnlyCollection<Right> needed, CancellationToken cancellation) => Task.FromResult<Failure?>(null);
 

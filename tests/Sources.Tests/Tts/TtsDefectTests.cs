@@ -130,6 +130,36 @@ public sealed class TtsDefectTests : IDisposable
         Assert.Equal("list_changed", run.Summary.Stopped?.Name);
     }
 
+    [Fact]
+    public async Task A_device_that_gets_another_ID_while_the_list_is_read_does_not_hide_one_at_the_turn_of_the_page()
+    {
+        var paged = new RecordedServers { PageSize = 10 };
+        for (var i = 0; i < 25; i++)
+            AddOtaa($"dev-{i:00}", number: i, to: paged);
+        paged.Before = call =>
+        {
+            if (call != "IS List 2")
+                return;
+            paged.Remove("dev-00");
+            AddOtaa("renamed-00", number: 0, to: paged);
+        };
+        await using var source = TtsRun.Source(paged, Options);
+        var run = await TtsRun.ExportAsync(source, new ExportOptions { DryRun = true }, All);
+        Assert.Equal("list_changed", run.Summary.Stopped?.Name);
+        Assert.Contains("device `dev-09` was its number 10", run.Summary.Stopped?.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_list_that_has_more_devices_than_it_counts_is_not_taken_for_whole()
+    {
+        var paged = new RecordedServers { PageSize = 10, Counts = _ => 5 };
+        for (var i = 0; i < 25; i++)
+            AddOtaa($"dev-{i:00}", number: i, to: paged);
+        await using var source = TtsRun.Source(paged, Options);
+        var run = await TtsRun.ExportAsync(source, new ExportOptions { DryRun = true }, All);
+        Assert.Equal("list_changed", run.Summary.Stopped?.Name);
+    }
+
     [Fact] // D4
     public async Task A_device_that_joins_is_not_exported_without_root_keys()
     {
