@@ -280,7 +280,8 @@ public sealed class Importer(
             // The last moment to leave the device alone.
             cancellation.ThrowIfCancellationRequested();
             result = await (duplicate is null ? import! : importBesides!).RunAsync(prepared, sent, line);
-            if (result.Result != ImportResult.Failed)
+            // One that the target refuses is work done too; one that it did not answer says nothing about how much it can do.
+            if (!result.TargetFailed && result.Failure?.Name is not ("no_answer" or "half_created" or "replace_half_done"))
                 turn.Done();
         }
         if (duplicate is not null && result.Failure?.Name is "exists" or "id_taken" or "euis_taken")

@@ -1,6 +1,7 @@
 using LoRaWan;
 using TheThingsStack.Api;
 using TheThingsStack.Errors;
+using TheThingsStack.Import;
 using TheThingsStack.Registries;
 
 namespace Migration.Verify;
@@ -76,22 +77,34 @@ internal sealed class Watch(ITargetDevices target, TimeProvider clock, OldNetwor
         var places = new Dictionary<(string, string), int>(waiting.Count);
         for (var i = 0; i < waiting.Count; i++)
             places[(waiting[i].Device.Application, waiting[i].Device.DeviceId)] = i;
-        var asked = new List<int>();
+        var asked = new List<(int Place, DateTimeOffset? LastSeen)>();
+        var unlisted = askAll ? Enumerable.Range(0, waiting.Count).ToHashSet() : [];
         foreach (var application in waiting.Select(static device => device.Device.Application).Distinct(StringComparer.Ordinal).ToList())
         {
             await foreach (var identity in IdentitiesAsync(application, cancellation))
             {
                 if (!places.TryGetValue((application, identity.Ids.DeviceId), out var place))
                     continue;
+                unlisted.Remove(place);
                 var lastSeen = identity.LastSeenAt?.ToDateTimeOffset();
-                var device = waiting[place].Device;
-                if (askAll || lastSeen != device.LastSeenAt)
-                    asked.Add(place);
-                waiting[place] = waiting[place] with { Device = device with { LastSeenAt = lastSeen } };
+                if (askAll || lastSeen != waiting[place].Device.LastSeenAt)
+                    asked.Add((place, lastSeen));
             }
         }
         foreach (var chunk in asked.Chunk(SessionsAtOnce))
-            await Task.WhenAll(chunk.Select(place => AskAsync(place, cancellation)));
+            await Task.WhenAll(chunk.Select(device => AskAsync(device.Place, device.LastSeen, cancellation)));
+        foreach (var chunk in unlisted.GroupBy(place => waiting[place].Device.Application, StringComparer.Ordinal).SelectMany(static places => places.Chunk(DeviceRegistry.BatchSize)))
+            await AskForDeletedAsync(chunk, cancellation);
+    }
+
+    /// <summary>Devices that a list did not show: pages shift while devices come and go, so each is asked for by its ID.</summary>
+    private async Task AskForDeletedAsync(int[] places, CancellationToken cancellation)
+    {
+        calls++;
+        var ids = places.Select(place => waiting[place].Device.DeviceId).ToList();
+        var found = (await target.IdentitiesAsync(waiting[places[0]].Device.Application, ids, cancellation)).Select(static device => device.Ids.DeviceId).ToHashSet(StringComparer.Ordinal);
+        foreach (var place in places.Where(place => !found.Contains(waiting[place].Device.DeviceId)))
+            waiting[place] = waiting[place] with { Device = waiting[place].Device with { Missing = DeviceServers.IdentityServer } };
     }
 
     /// <summary>A new list now and then; and in turn as many single devices as there is time for, since an old network may allow few calls.</summary>
@@ -141,7 +154,8 @@ internal sealed class Watch(ITargetDevices target, TimeProvider clock, OldNetwor
         }
     }
 
-    private async Task AskAsync(int place, CancellationToken cancellation)
+    /// <summary>That it was seen is only taken down once it was asked: a round that breaks off in between is made up for by the next one.</summary>
+    private async Task AskAsync(int place, DateTimeOffset? lastSeen, CancellationToken cancellation)
     {
         var (device, mark) = waiting[place];
         var ids = new EndDeviceIdentifiers { ApplicationIds = new ApplicationIdentifiers { ApplicationId = device.Application }, DeviceId = device.DeviceId };
@@ -149,13 +163,11 @@ internal sealed class Watch(ITargetDevices target, TimeProvider clock, OldNetwor
         {
             Interlocked.Increment(ref calls);
             var network = await target.SessionAsync(ids, cancellation);
-            device = CutOver.Heard(device, mark, network?.Session, device.LastSeenAt, prefixes, multicast: false);
+            waiting[place] = waiting[place] with { Device = CutOver.Heard(device, mark, network?.Session, lastSeen, prefixes, multicast: false) };
         }
         catch (RegistryException e) when (!e.ConcernsAll)
         {
-            // Asked again when it is seen again, at the latest in the next full look.
-            device = device with { LastSeenAt = null };
+            // Asked again in the next round.
         }
-        waiting[place] = waiting[place] with { Device = device };
     }
 }

@@ -1,6 +1,11 @@
+using System.Text;
+using Microsoft.Extensions.Time.Testing;
 using Migration.Import;
+using Rpc;
 using Sandbox.Grpc;
 using Sandbox.TheThingsStack;
+using TheThingsStack.FrequencyPlans;
+using TheThingsStack.Registries;
 using static Migration.Tests.Import.ImportRun;
 
 namespace Migration.Tests.Import;
@@ -219,5 +224,29 @@ public sealed class ImporterTests
         Assert.True(run.Summary.Interrupted);
         Assert.True(cluster.DeviceIds(App).Count < 200);
         Assert.All(cluster.DeviceIds(App), id => Assert.Equal(TtsServers.All, cluster.Device(App, id).Servers));
+    }
+
+    [Fact]
+    public async Task Devices_that_the_target_refuses_are_work_done_so_that_more_are_asked_for_at_a_time()
+    {
+        await using var cluster = await TtsCluster.StartAsync();
+        var key = cluster.AddApplication(App);
+        cluster.Faults.Add("EndDeviceRegistry/Create", new Fault.Fail(GrpcCode.FailedPrecondition, "no more devices"));
+        // On a clock that stands still work takes no longer with more of it.
+        var concurrency = AdaptiveConcurrency.Adaptive(new FakeTimeProvider());
+        await using var client = new ClusterClient(new ClusterOptions
+        {
+            Addresses = ClusterAddresses.At(HostPort.Parse(cluster.Address)),
+            Key = ApiKey.TryParse(key, out var parsed, out _) ? parsed : null,
+            Tls = null,
+            Clock = TimeProvider.System,
+            Concurrency = concurrency,
+        });
+        using var file = new MemoryStream(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 200).Select(i => Otaa(i)))));
+
+        var summary = await new Importer(client, Options, EmbeddedFrequencyPlanStore.Instance, concurrency, TimeProvider.System).RunAsync(file);
+
+        Assert.Equal(200, summary.Failed);
+        Assert.True(concurrency.Limit > 4, $"{concurrency.Limit}");
     }
 }

@@ -191,6 +191,44 @@ public sealed class VerifierTests
     }
 
     [Fact]
+    public async Task A_device_that_is_deleted_during_a_watch_is_missing_at_its_end()
+    {
+        target.Add(SampleDevices.Otaa("dev"));
+        target.Add(SampleDevices.Otaa("stays"));
+        target.Fault = (_, _) =>
+        {
+            if (clock.GetUtcNow() - Start > TimeSpan.FromHours(1))
+                target.Remove("dev", device => device with { Identity = null });
+            return null;
+        };
+
+        await RunAsync([SampleDevices.Otaa("dev"), SampleDevices.Otaa("stays")], TimeSpan.FromHours(24));
+
+        Assert.Equal([("dev", CutOverState.Missing), ("stays", CutOverState.NeedsPowerCycle)], settled.Select(device => (device.DeviceId, device.State)));
+    }
+
+    [Fact]
+    public async Task A_round_that_breaks_off_after_a_device_was_seen_is_made_up_for_by_the_next_one()
+    {
+        // Two applications: the list of the second fails once, in the round in which that of the first tells of the uplink.
+        var other = SampleDevices.Otaa("other");
+        other.Ids.ApplicationIds.ApplicationId = "other-app";
+        target.Add(SampleDevices.Otaa("dev"));
+        target.Add(other);
+        target.JoinsAt("dev", Start.AddSeconds(60));
+        var rounds = 0;
+        target.Fault = (call, application) => call == "identities" && application == "other-app" && clock.GetUtcNow() > Start.AddSeconds(60) && rounds++ == 0
+            ? FakeTarget.Failure(StatusCode.Unavailable)
+            : null;
+
+        await RunAsync([SampleDevices.Otaa("dev"), other], TimeSpan.FromHours(1));
+
+        Assert.True(rounds > 1);
+        var told = progress.FindIndex(step => step.Trouble is not null);
+        Assert.Equal((0, 1), (progress[told].Arrived, progress[told + 1].Arrived));
+    }
+
+    [Fact]
     public async Task A_key_that_is_refused_ends_a_watch_and_what_is_known_is_given()
     {
         target.Add(SampleDevices.Otaa("dev"));
