@@ -107,6 +107,20 @@ public sealed class SightingTests
     }
 
     [Fact]
+    public async Task A_Things_Stack_of_an_older_version_tells_the_keys_without_the_times_it_does_not_know()
+    {
+        await using var cluster = await TtsCluster.StartAsync(new TtsClusterOptions { RefusedPaths = ["last_seen_at", "session.started_at"] });
+        var key = cluster.AddApplication(App);
+        var device = TtsSampleDevices.Device(App, 2);
+        cluster.Put(device);
+        await using var source = Tts(cluster, key);
+
+        var sight = (await source.SightAsync(App, "meter-000002", CancellationToken.None))!.Value;
+
+        Assert.Equal((KeyMarks.Of(device), null), (sight.Keys, sight.LastHeard));
+    }
+
+    [Fact]
     public async Task A_key_of_The_Things_Stack_that_may_not_read_keys_is_refused_by_name_of_the_right()
     {
         await using var cluster = await TtsCluster.StartAsync();

@@ -52,12 +52,23 @@ public sealed partial class TtsSource : ISourceWitness
             {
                 return null;
             }
+            catch (RegistryException e) when (Without(e, paths) is { } known)
+            {
+                // A server of an older version, which does not note all times.
+                return await FindAsync(server, known);
+            }
             catch (RegistryException e)
             {
                 throw TtsFailures.Of(e);
             }
         }
     }
+
+    /// <summary>The paths that a server takes, when it refused some that are no keys.</summary>
+    private static string[]? Without(RegistryException e, string[] paths) =>
+        RegistryErrors.ForbiddenPaths(e) is var refused && refused.Any(paths.Contains) && !refused.Any(static path => path.EndsWith(".key", StringComparison.Ordinal))
+            ? [.. paths.Except(refused)]
+            : null;
 
     private static DateTimeOffset? Later(DateTimeOffset? one, DateTimeOffset? other) => one is null || other > one ? other : one;
 }
