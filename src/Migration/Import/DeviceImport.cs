@@ -97,7 +97,7 @@ internal sealed class DeviceImport(
                 await ReplaceAsync(device, replace.Old, notes);
                 break;
             case Decision.Update update:
-                await UpdateAsync(device, update.KeepsSession);
+                await UpdateAsync(device, update.KeepsSession, notes);
                 break;
             case Decision.Create:
                 // It went away between two calls.
@@ -199,14 +199,36 @@ internal sealed class DeviceImport(
         stored is { CreatedAt: { } created, UpdatedAt: { } updated }
         && created.ToDateTimeOffset() < updated.ToDateTimeOffset() - sinceFirstAttempt - ClockSlack;
 
-    private async Task UpdateAsync(PreparedDevice device, bool keepsSession)
+    private async Task UpdateAsync(PreparedDevice device, bool keepsSession, List<Note> notes)
     {
         var identity = device.Identity;
         await cluster.Identity.UpdateAsync(identity.Device, identity.Paths, CancellationToken.None);
         if (device.Join is { } join)
-            await cluster.Join.SetAsync(join.Device, join.Paths, CancellationToken.None);
-        await cluster.Network.SetAsync(device.Network.Device, Kept(device.Network), CancellationToken.None);
-        await cluster.Application.SetAsync(device.Application.Device, Kept(device.Application), CancellationToken.None);
+            await ChangeAsync(cluster.Join, "Join Server", join, join.Paths);
+        await ChangeAsync(cluster.Network, "Network Server", device.Network, Kept(device.Network));
+        await ChangeAsync(cluster.Application, "Application Server", device.Application, Kept(device.Application));
+
+        async Task ChangeAsync(DeviceRegistry server, string name, ServerPart part, IEnumerable<string> paths)
+        {
+            try
+            {
+                await server.SetAsync(part.Device, paths, CancellationToken.None);
+            }
+            catch (RegistryException e)
+            {
+                // Its own record, of the same EUIs, is refused for another reason.
+                if (await look.FindRemainsAsync(server, name, part.Device.Ids, e) is not { } found || found.Remains is { } own && IsOwn(own, part.Device.Ids))
+                    throw;
+                if (!options.PruneLeftovers || found.Remains is not { } remains)
+                    throw new FailureException(found.Failure!, e);
+                await server.DeleteAsync(remains, CancellationToken.None);
+                notes.Add(TargetLook.Pruned(name));
+                await server.SetAsync(part.Device, part.Paths, CancellationToken.None);
+            }
+        }
+
+        static bool IsOwn(EndDeviceIdentifiers found, EndDeviceIdentifiers ids) =>
+            found.DeviceId == ids.DeviceId && found.DevEui == ids.DevEui && found.JoinEui == ids.JoinEui;
 
         IEnumerable<string> Kept(ServerPart part) => keepsSession
             ? part.Paths.Where(static path => !IsOf(path, "session") && !IsOf(path, "mac_state") && !IsOf(path, "pending_session") && !IsOf(path, "pending_mac_state"))

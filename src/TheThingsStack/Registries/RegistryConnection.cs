@@ -90,9 +90,9 @@ internal sealed partial class RegistryConnection : IAsyncDisposable
             catch (RpcException e)
             {
                 var refused = RegistryErrors.IsRateLimit(e);
-                // A refusal means that the handler did not run.
+                // A refusal means that nothing was done; what went wrong inside a server may have gone wrong after that.
                 mayHaveActed |= e.Origin == RpcFailureOrigin.Server
-                    ? e.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded
+                    ? e.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Internal or StatusCode.Unknown or StatusCode.DataLoss
                     : e.ServerMayHaveActed;
                 pause = refused ? RefusalPause(e) : Pause(attempt);
                 if (refused)

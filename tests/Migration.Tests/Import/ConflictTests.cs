@@ -296,6 +296,25 @@ public sealed class ConflictTests
         Assert.Equal(prune ? TtsServers.None : server, cluster.Device(App, "old-id").Servers);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Remains_that_are_in_the_way_of_completing_a_device_fail_it_and_name_the_flag_or_are_removed_when_asked(bool prune)
+    {
+        await using var cluster = await TtsCluster.StartAsync();
+        var key = cluster.AddApplication(App);
+        await cluster.ImportAsync(key, Otaa(1), Otaa(7, id: "former"));
+        // The Network Server has another device under the ID, the Application Server none.
+        cluster.Put(App, "dev-1", cluster.Device(App, "dev-1") with { Network = cluster.Device(App, "former").Network, Application = null });
+        cluster.Put(App, "former", new TtsDevice(null, null, null, null));
+
+        var run = await cluster.ImportAsync(key, Options with { PruneLeftovers = prune }, Otaa(1));
+
+        Assert.Equal((0, prune ? 1 : 0, 0, prune ? 0 : 1), run.Counts);
+        Assert.Equal(prune ? null : "leftover", run.Failure?.Name);
+        Assert.Equal((prune ? TtsServers.All : TtsServers.All & ~TtsServers.Application, prune ? 1 : 7), (cluster.Device(App, "dev-1").Servers, cluster.Device(App, "dev-1").Network!.Ids.DevEui[7]));
+    }
+
     [Fact]
     public async Task Remains_stay_also_when_an_attempt_got_no_answer_before_they_were_found()
     {

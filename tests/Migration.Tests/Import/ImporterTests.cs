@@ -110,6 +110,19 @@ public sealed class ImporterTests
     }
 
     [Fact]
+    public async Task What_the_Identity_Server_has_stored_although_it_failed_is_taken_back_too()
+    {
+        await using var cluster = await TtsCluster.StartAsync();
+        var key = cluster.AddApplication(App);
+        cluster.Faults.Add("EndDeviceRegistry/Create", new Fault.Fail(GrpcCode.Internal, "broken", Apply: true), item: "dev-1");
+
+        var run = await cluster.ImportAsync(key, Otaa(1));
+
+        Assert.Equal("call_failed", run.Failure?.Name);
+        Assert.Equal(TtsServers.None, cluster.Device(App, "dev-1").Servers);
+    }
+
+    [Fact]
     public async Task A_device_that_cannot_be_taken_back_is_named_and_a_second_run_completes_it()
     {
         await using var cluster = await TtsCluster.StartAsync();
