@@ -245,41 +245,48 @@ public sealed partial class TtsSource : IDeviceSource
         return TlsTrust.System.WithCertificateAuthorities(certificates);
     }
 
-    /// <summary>The IDs of an application, page by page; a list that changes meanwhile is not trusted.</summary>
+    /// <summary>
+    /// The IDs of an application, page by page; a list that changes meanwhile is not trusted. The next page is on its way while the devices of
+    /// one are read.
+    /// </summary>
     private async IAsyncEnumerable<string> PagesAsync(string application, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var listed = 0;
         int? total = null;
         string? last = null;
-        for (var page = 1; ; page++)
+        Task<(IReadOnlyList<string> Ids, int? Total)>? next = servers.ListAsync(application, 1, cancellation);
+        for (var page = 1; next is not null; page++)
         {
-            (IReadOnlyList<string> Ids, int? Total) answer;
-            string? before = null;
-            try
-            {
-                answer = await servers.ListAsync(application, page, cancellation);
-                if (last is not null)
-                    before = await servers.AtAsync(application, listed, cancellation);
-            }
-            catch (RegistryException e)
-            {
-                throw TtsFailures.Of(e);
-            }
-            foreach (var id in answer.Ids)
-                yield return id;
+            var answer = await ToldAsync(next);
+            var boundary = last is null ? null : servers.AtAsync(application, listed, cancellation);
+            var before = listed;
             listed += answer.Ids.Count;
             LogPage(context.Log, application, listed, answer.Total?.ToString(CultureInfo.InvariantCulture) ?? "?");
             if (page > 1 && answer.Total != total)
                 throw new FailureException(ListChanged(application, $"it had {total} devices at first and {answer.Total} later"));
             total = answer.Total;
-            // One deleted and another registered leave the number as it is, and the first of this page on the page before, unseen.
-            if (before != last)
-                throw new FailureException(ListChanged(application, $"device `{last}` was its number {listed - answer.Ids.Count} and no longer is"));
-            last = answer.Ids is [.., var end] ? end : null;
             if (listed > total || (answer.Ids.Count == 0 && listed < total))
                 throw new FailureException(ListChanged(application, $"it has {total} devices, {listed} of them were listed"));
-            if (total is null ? answer.Ids.Count < IdentityServerClient.PageSize : listed >= total)
-                yield break;
+            var isLast = total is null ? answer.Ids.Count < IdentityServerClient.PageSize : listed >= total;
+            next = isLast ? null : servers.ListAsync(application, page + 1, cancellation);
+            foreach (var id in answer.Ids)
+                yield return id;
+            // One deleted and another registered leave the number as it is, and the first of this page on the page before, unseen.
+            if (boundary is not null && await ToldAsync(boundary) != last)
+                throw new FailureException(ListChanged(application, $"device `{last}` was its number {before} and no longer is"));
+            last = answer.Ids is [.., var end] ? end : null;
+        }
+
+        static async Task<T> ToldAsync<T>(Task<T> call)
+        {
+            try
+            {
+                return await call;
+            }
+            catch (RegistryException e)
+            {
+                throw TtsFailures.Of(e);
+            }
         }
     }
 
