@@ -46,13 +46,8 @@ internal static class SafetyBenchmark
         start.UseShellExecute = false;
         start.RedirectStandardOutput = true;
         start.RedirectStandardError = true;
-        foreach (var (variable, value) in new Dictionary<string, string>
+        foreach (var (variable, value) in new Dictionary<string, string>(cluster.Variables(App, Key))
         {
-            ["TTNV2_APP_ID"] = App,
-            ["TTNV2_APP_ACCESS_KEY"] = Key,
-            ["FREQUENCY_PLAN_ID"] = "EU_863_870_TTN",
-            ["TTNV2_DISCOVERY_SERVER_ADDRESS"] = cluster.DiscoveryAddress,
-            ["TTNV2_DISCOVERY_SERVER_INSECURE"] = "true",
             ["TTNV2_REQUESTS_PER_SECOND"] = limited ? "5" : "0",
             ["XDG_STATE_HOME"] = folder.FullName,
         })

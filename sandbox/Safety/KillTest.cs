@@ -179,14 +179,8 @@ public sealed class KillTest(KillTestOptions options, TextWriter output)
         return cluster;
     }
 
-    private static Dictionary<string, string> Variables(TtnV2Cluster cluster, bool withSession) => new()
+    private static Dictionary<string, string> Variables(TtnV2Cluster cluster, bool withSession) => new(cluster.Variables(App, Key))
     {
-        ["TTNV2_APP_ID"] = App,
-        ["TTNV2_APP_ACCESS_KEY"] = Key,
-        ["FREQUENCY_PLAN_ID"] = "EU_863_870_TTN",
-        ["TTNV2_DISCOVERY_SERVER_ADDRESS"] = cluster.DiscoveryAddress,
-        ["TTNV2_DISCOVERY_SERVER_INSECURE"] = "true",
-        ["TTNV2_REQUESTS_PER_SECOND"] = "0",
         ["TTNV2_WITH_SESSION"] = withSession ? "true" : "false",
     };
 

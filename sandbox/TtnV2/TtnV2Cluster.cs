@@ -96,6 +96,17 @@ public sealed class TtnV2Cluster : IAsyncDisposable
         return cluster;
     }
 
+    /// <summary>What a run of the tool finds in its environment to export an application from here; it makes as many calls a second as it can.</summary>
+    public IReadOnlyDictionary<string, string> Variables(string application, string accessKey) => new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        ["TTNV2_APP_ID"] = application,
+        ["TTNV2_APP_ACCESS_KEY"] = accessKey,
+        ["FREQUENCY_PLAN_ID"] = "EU_863_870_TTN",
+        ["TTNV2_DISCOVERY_SERVER_ADDRESS"] = DiscoveryAddress,
+        ["TTNV2_DISCOVERY_SERVER_INSECURE"] = "true",
+        ["TTNV2_REQUESTS_PER_SECOND"] = "0",
+    };
+
     /// <summary>Registers an application in discovery and handler, with a key that has all rights.</summary>
     public void AddApplication(string id, string accessKey) =>
         AddApplication(id, accessKey, new AccessKeyOutcome.Grant(AccountServer.AllRights));

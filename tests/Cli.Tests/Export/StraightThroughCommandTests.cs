@@ -238,15 +238,7 @@ public sealed class StraightThroughCommandTests : IAsyncLifetime, IDisposable
 
     private CliRun New(params string[] words) => new(words)
     {
-        Variables = new Dictionary<string, string>(variables)
-        {
-            ["TTNV2_APP_ID"] = App,
-            ["TTNV2_APP_ACCESS_KEY"] = Key,
-            ["FREQUENCY_PLAN_ID"] = "EU_863_870_TTN",
-            ["TTNV2_DISCOVERY_SERVER_ADDRESS"] = source.DiscoveryAddress,
-            ["TTNV2_DISCOVERY_SERVER_INSECURE"] = "true",
-            ["TTNV2_REQUESTS_PER_SECOND"] = "0",
-        },
+        Variables = new Dictionary<string, string>(variables.Concat(source.Variables(App, Key))),
         Files = files,
         StateFolder = folder.Path,
         Clock = TimeProvider.System,

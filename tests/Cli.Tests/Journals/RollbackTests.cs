@@ -195,14 +195,8 @@ public sealed class RollbackTests : IAsyncLifetime, IDisposable
     {
         var result = await new CliRun(words)
         {
-            Variables = new Dictionary<string, string>
+            Variables = new Dictionary<string, string>(source.Variables(App, Key))
             {
-                ["TTNV2_APP_ID"] = App,
-                ["TTNV2_APP_ACCESS_KEY"] = Key,
-                ["FREQUENCY_PLAN_ID"] = "EU_863_870_TTN",
-                ["TTNV2_DISCOVERY_SERVER_ADDRESS"] = source.DiscoveryAddress,
-                ["TTNV2_DISCOVERY_SERVER_INSECURE"] = "true",
-                ["TTNV2_REQUESTS_PER_SECOND"] = "0",
                 ["TTS_APP_API_KEY"] = targetKey,
             },
             Files = files,

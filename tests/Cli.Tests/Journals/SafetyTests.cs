@@ -389,15 +389,7 @@ public sealed class SafetyTests : IAsyncLifetime, IDisposable
 
     private string Journal => Path.Combine(folder.Path, "ttn-lw-migrate", JournalLocation.FileName(new JournalScope("ttnv2", cluster.DiscoveryAddress), App));
 
-    private SafeRun Run(params string[] words) => new(words, folder.Path, new Dictionary<string, string>
-    {
-        ["TTNV2_APP_ID"] = App,
-        ["TTNV2_APP_ACCESS_KEY"] = Key,
-        ["FREQUENCY_PLAN_ID"] = "EU_863_870_TTN",
-        ["TTNV2_DISCOVERY_SERVER_ADDRESS"] = cluster.DiscoveryAddress,
-        ["TTNV2_DISCOVERY_SERVER_INSECURE"] = "true",
-        ["TTNV2_REQUESTS_PER_SECOND"] = "0",
-    }, [Key, .. before.SelectMany(d => new[] { d.LorawanDevice.AppKey, d.LorawanDevice.NwkSKey, d.LorawanDevice.AppSKey }).Where(k => !IsCleared(k)).Select(k => Convert.ToHexString(k.Span))]);
+    private SafeRun Run(params string[] words) => new(words, folder.Path, cluster.Variables(App, Key), [Key, .. before.SelectMany(d => new[] { d.LorawanDevice.AppKey, d.LorawanDevice.NwkSKey, d.LorawanDevice.AppSKey }).Where(k => !IsCleared(k)).Select(k => Convert.ToHexString(k.Span))]);
 
     private Task<CliResult> ExportAsync(params string[] words) => Run(["ttnv2", "application", App, .. words]).RunAsync();
 
