@@ -1,6 +1,5 @@
 using Cli.CommandLine;
 using Cli.Commands;
-using Cli.Journals;
 using Cli.Output;
 using Migration.Import;
 using TheThingsStack.Errors;
@@ -13,8 +12,6 @@ namespace Cli.Imports;
 /// </summary>
 internal sealed class ImportProgress(CliEnvironment environment, StatusWriter status, bool json, RejectLines? rejects) : IProgress<ImportedDevice>, IAsyncDisposable
 {
-    public const string Rejects = "rejects";
-
     private static readonly TimeSpan OnTerminal = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Elsewhere = TimeSpan.FromSeconds(30);
 
@@ -24,27 +21,20 @@ internal sealed class ImportProgress(CliEnvironment environment, StatusWriter st
     private int _done;
     private int _failed;
 
-    public static Flag RejectsFlag { get; } = new(Rejects, FlagKind.Text, "File that gets one JSON line for each device that was not imported, with the reason and what to do") { Addition = true };
+    public static Flag RejectsFlag { get; } = new(RejectLines.Name, FlagKind.Text, "File that gets one JSON line for each device that was not imported, with the reason and what to do") { Addition = true };
 
     /// <summary>Opens the file of rejects when one is named.</summary>
     /// <exception cref="FailureException">It cannot be written.</exception>
     public static RejectLines? OpenRejects(Invocation invocation, StatusWriter status)
     {
-        if (invocation.Flags.TextOrNull(Rejects) is not { } path)
-            return null;
-        // Emptied at the start, it would be lost with a run that ends early.
-        if (invocation.Flags.TextOrNull(Input.IdsFile.Name) is { } ids && Path.GetFullPath(ids) == Path.GetFullPath(path))
-            throw new UsageException($"--{Input.IdsFile.Name} and --{Rejects} name the same file: write the rejects to another one");
-        JournalFiles.RequireNone(invocation, path, Rejects);
-        DeviceFile.RequireOther(invocation, path, Rejects);
-        try
+        if (invocation.Flags.TextOrNull(RejectLines.Name) is { } path)
         {
-            return new RejectLines(invocation.Environment.CreateFile(path), path, status);
+            // Emptied at the start, they would be lost with a run that ends early.
+            if (invocation.Flags.TextOrNull(Input.IdsFile.Name) is { } ids && Path.GetFullPath(ids) == Path.GetFullPath(path))
+                throw new UsageException($"--{Input.IdsFile.Name} and --{RejectLines.Name} name the same file: write the rejects to another one");
+            DeviceFile.RequireOther(invocation, path, RejectLines.Name);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new FailureException(new Failure($"create {path}: {SystemReason.Of(e, path)}") { Advice = $"The path comes from --{Rejects}." }, e);
-        }
+        return RejectLines.Open(invocation, status);
     }
 
     /// <inheritdoc/>

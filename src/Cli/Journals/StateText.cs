@@ -31,17 +31,16 @@ internal static class StateText
         + $"those that were put back leave it with `ttn-lw-migrate rollback{journal} --default-grpc-address HOST:PORT`";
 
     /// <summary>How many devices of a journal are on the target and still at their source, and what they ask for; null when there is none.</summary>
-    public static string? OnBoth(JournalReader journal, Invocation invocation)
-    {
-        var source = journal.Scope().Source;
-        return CountOnBoth(journal) is > 0 and var count
-            ? string.Create(CultureInfo.InvariantCulture, $"On both by the journal: {count}; {OnBoth(source, NextCommand.Journal(invocation))}")
-            : null;
-    }
+    public static string? OnBoth(JournalReader journal, Invocation invocation) => CountOnBoth(journal) is > 0 and var count
+        ? string.Create(CultureInfo.InvariantCulture, $"On both by the journal: {count}; {OnBoth(journal.Scope().Source, NextCommand.Journal(invocation))}")
+        : null;
 
     /// <summary>Devices of a journal that are on the target and still at their source. A list of devices (a CSV file) is no network that could still serve them.</summary>
-    public static long CountOnBoth(JournalReader journal) =>
-        SourceRegistry.All.FirstOrDefault(source => source.Name == journal.Scope().Source)?.Journal is null ? 0 : journal.CountOnBoth();
+    public static long CountOnBoth(JournalReader journal)
+    {
+        var name = journal.Scope().Source;
+        return SourceRegistry.All.FirstOrDefault(source => source.Name == name)?.Journal is null ? 0 : journal.CountOnBoth();
+    }
 
     /// <summary>What a state asks for; null when nothing.</summary>
     /// <param name="state">The state.</param>

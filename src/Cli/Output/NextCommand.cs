@@ -23,29 +23,29 @@ internal static class NextCommand
         switch (summary.Next)
         {
             case NextStep.RunForReal:
-                return [$"{Again(command, words, keepDryRun: false)}{input} > devices.json"];
+                return [Whole(keepDryRun: false)];
             case NextStep.SolveAndRunAgain when summary.ImportedTo is not null:
-                return ["solve what is listed above, then run the same command again; what is done is only written again:", $"{Again(command, words, keepDryRun: true)}{input} > devices.json"];
+                return ["solve what is listed above, then run the same command again; what is done is only written again:", Whole(keepDryRun: true)];
             case NextStep.SolveAndRunAgain when ofApplication is null:
                 // An ID alone does not say which application it is of.
                 return
                 [
-                    .. WithoutThem(summary, $"{Again(command, words, keepDryRun: false)}{input} > devices.json", invocation),
+                    .. WithoutThem(summary, Whole(keepDryRun: false), invocation),
                     "solve what is listed above, then run the same command again; it writes the complete file:",
-                    $"{Again(command, words, keepDryRun: true)}{input} > devices.json",
+                    Whole(keepDryRun: true),
                 ];
             case NextStep.SolveAndRunAgain:
                 var failed = summary.Problems.SelectMany(p => p.Devices).Select(Typed).Distinct().ToList();
                 return
                 [
-                    .. WithoutThem(summary, $"{Again(command, words, keepDryRun: false)}{input} > devices.json", invocation),
+                    .. WithoutThem(summary, Whole(keepDryRun: false), invocation),
                     .. failed.Count <= MostIds
                         ? ["solve what is listed above, then export those devices:", $"{Again(command, words, keepDryRun: true, failed)}{ofApplication} > more-devices.json"]
                         : (string[])["solve what is listed above, then export those devices; one ID per line:", $"{Again(command, words, keepDryRun: true, [])}{ofApplication} < device_ids.txt > more-devices.json"],
                 ];
             case NextStep.Continue:
                 var solve = summary.Interrupted ? "run" : "solve what is said above, then run";
-                return [$"{solve} the same command again; it goes on where this run ended and writes the complete file:", $"{Again(command, words, keepDryRun: true)}{input} > devices.json"];
+                return [$"{solve} the same command again; it goes on where this run ended and writes the complete file:", Whole(keepDryRun: true)];
             case NextStep.Import:
                 return [Import(invocation)];
             case NextStep.Verify:
@@ -53,6 +53,8 @@ internal static class NextCommand
             default:
                 return [];
         }
+
+        string Whole(bool keepDryRun) => $"{Again(command, words, keepDryRun)}{input} > devices.json";
     }
 
     /// <summary>A row of a file without a DevEUI is listed by its place, <c>devices.csv:5</c>; it has to get one.</summary>

@@ -1,3 +1,5 @@
+using Cli.CommandLine;
+using Cli.Journals;
 using TheThingsStack.Errors;
 
 namespace Cli.Output;
@@ -8,7 +10,28 @@ namespace Cli.Output;
 /// </summary>
 internal sealed class RejectLines(Stream file, string path, StatusWriter status) : IAsyncDisposable
 {
+    /// <summary>Name of the flag.</summary>
+    public const string Name = "rejects";
+
     private bool _failed;
+
+    /// <summary>Opens the file when one is named; it is emptied, since it tells of this run.</summary>
+    /// <exception cref="UsageException">It is a journal.</exception>
+    /// <exception cref="FailureException">It cannot be written.</exception>
+    public static RejectLines? Open(Invocation invocation, StatusWriter status)
+    {
+        if (invocation.Flags.TextOrNull(Name) is not { } path)
+            return null;
+        JournalFiles.RequireNone(invocation, path, Name);
+        try
+        {
+            return new RejectLines(invocation.Environment.CreateFile(path), path, status);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new FailureException(new Failure($"create {path}: {SystemReason.Of(e, path)}") { Advice = $"The path comes from --{Name}." }, e);
+        }
+    }
 
     public void Add(byte[] line)
     {

@@ -1,5 +1,4 @@
 using Cli.CommandLine;
-using Cli.Journals;
 using Migration;
 using TheThingsStack.Errors;
 
@@ -8,26 +7,12 @@ namespace Cli.Output;
 /// <summary><c>--rejects FILE</c>: one JSON line for each device that was not exported, not imported or not retired. <c>--ids-from</c> reads it.</summary>
 internal sealed class RejectsFile(RejectLines lines, IProgress<ExportEvent> next) : IProgress<ExportEvent>, IAsyncDisposable
 {
-    private const string Name = "rejects";
+    public static Flag Flag { get; } = new(RejectLines.Name, FlagKind.Text, "File that gets one JSON line for each device that was not exported, with the reason and what to do") { Addition = true };
 
-    public static Flag Flag { get; } = new(Name, FlagKind.Text, "File that gets one JSON line for each device that was not exported, with the reason and what to do") { Addition = true };
-
-    /// <summary>Opens the file when one is named; it is emptied, since it tells of this run.</summary>
+    /// <summary>Opens the file when one is named.</summary>
     /// <exception cref="FailureException">The file cannot be written.</exception>
-    public static RejectsFile? Open(Invocation invocation, StatusWriter status, IProgress<ExportEvent> next)
-    {
-        if (invocation.Flags.TextOrNull(Name) is not { } path)
-            return null;
-        JournalFiles.RequireNone(invocation, path, Name);
-        try
-        {
-            return new RejectsFile(new RejectLines(invocation.Environment.CreateFile(path), path, status), next);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new FailureException(new Failure($"create {path}: {SystemReason.Of(e, path)}") { Advice = $"The path comes from --{Name}." }, e);
-        }
-    }
+    public static RejectsFile? Open(Invocation invocation, StatusWriter status, IProgress<ExportEvent> next) =>
+        RejectLines.Open(invocation, status) is { } lines ? new RejectsFile(lines, next) : null;
 
     /// <inheritdoc/>
     public void Report(ExportEvent value)

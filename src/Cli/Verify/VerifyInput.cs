@@ -78,8 +78,9 @@ internal sealed class VerifyInput(string? application, string sourceApplication)
             {
                 problem = e;
             }
-            var imported = journal.LastImport(entry.Device);
-            yield return Sent(index++, 0, device, problem, application ?? ImportTarget.Of(journal.LastPlace(entry.Device))?.Application) with
+            var history = journal.History(entry.Device);
+            var imported = history.LastOrDefault(static step => step.State == DeviceState.Imported);
+            yield return Sent(index++, 0, device, problem, application ?? ImportTarget.Of(history.LastOrDefault(static step => step.IsPlace)?.Detail)?.Application) with
             {
                 Abp = ImportTarget.Of(imported?.Detail)?.Abp,
                 Journal = entry.Device,

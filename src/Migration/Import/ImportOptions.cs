@@ -1,4 +1,5 @@
 using System.Globalization;
+
 namespace Migration.Import;
 
 /// <summary>What to do with a device that the application has already.</summary>
@@ -85,13 +86,12 @@ public sealed record AbpAdjustments
         var found = new AbpAdjustments();
         foreach (var word in words.Split(' '))
         {
-            var value = word[(word.IndexOf('=', StringComparison.Ordinal) + 1)..];
-            found = word[..^value.Length].TrimEnd('=') switch
+            found = word.Split('=', 2) switch
             {
-                Rx1DelayName => found with { Rx1Delay = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var delay) ? delay : null },
-                ResetsFCntName => found with { ResetsFCnt = value == "true" },
-                Supports32BitFCntName => found with { Supports32BitFCnt = value == "true" },
-                FactoryPresetsName => found with { FactoryPresetsFromPlan = value == "true" },
+                [Rx1DelayName, var value] when int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) => found with { Rx1Delay = seconds },
+                [ResetsFCntName, var value] => found with { ResetsFCnt = value == "true" },
+                [Supports32BitFCntName, var value] => found with { Supports32BitFCnt = value == "true" },
+                [FactoryPresetsName, var value] => found with { FactoryPresetsFromPlan = value == "true" },
                 _ => found,
             };
         }
@@ -101,15 +101,15 @@ public sealed record AbpAdjustments
     /// <summary>The options as they are named on the command line: <c>rx1-delay=5 resets-f-cnt=true</c>; empty when nothing changes.</summary>
     public override string ToString()
     {
-        List<string> words = [];
-        if (Rx1Delay is { } seconds)
-            words.Add(string.Create(CultureInfo.InvariantCulture, $"{Rx1DelayName}={seconds}"));
-        if (ResetsFCnt is { } resets)
-            words.Add(resets ? ResetsFCntName + "=true" : ResetsFCntName + "=false");
-        if (Supports32BitFCnt is { } wide)
-            words.Add(wide ? Supports32BitFCntName + "=true" : Supports32BitFCntName + "=false");
-        if (FactoryPresetsFromPlan)
-            words.Add(FactoryPresetsName + "=true");
-        return string.Join(' ', words);
+        string?[] words =
+        [
+            Rx1Delay is { } seconds ? string.Create(CultureInfo.InvariantCulture, $"{Rx1DelayName}={seconds}") : null,
+            Word(ResetsFCntName, ResetsFCnt),
+            Word(Supports32BitFCntName, Supports32BitFCnt),
+            Word(FactoryPresetsName, FactoryPresetsFromPlan ? true : null),
+        ];
+        return string.Join(' ', words.OfType<string>());
+
+        static string? Word(string name, bool? value) => value is { } given ? $"{name}={(given ? "true" : "false")}" : null;
     }
 }

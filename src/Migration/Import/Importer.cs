@@ -287,7 +287,7 @@ public sealed class Importer(
         if (duplicate is not null && result.Failure?.Name is "exists" or "id_taken" or "euis_taken")
             result = result with { Failure = duplicate };
         if (name is { } recorded && !options.DryRun && result.Result is ImportResult.Imported or ImportResult.Updated or ImportResult.Skipped && result.SkippedFor is null or "already_there" or "already_there_and_joined")
-            await records!.Journal!.RecordAsync(JournalChange.Imported(recorded, Target.ToString()));
+            await records!.Journal!.RecordAsync(JournalChange.Imported(recorded, target.ToString()));
         return records is { Journal: not null } && name is null ? result with { Notes = [.. result.Notes, NotInJournal] } : result;
 
         ImportedDevice Failed(Failure why) => new(id.Length > 0 ? id : $"line {line}", line, ImportResult.Failed, []) { Failure = why };
@@ -296,8 +296,7 @@ public sealed class Importer(
     /// <summary>An earlier run has imported it into the same application of the same cluster, and it was not exported anew since. Anything else is for the target to say.</summary>
     private static bool WasImported(JournalReader reader, JournalDeviceId name, ImportTarget target) =>
         reader.Find(name) is { TargetSide: not TargetSide.Unknown }
-        && reader.History(name).LastOrDefault(static step => step is { State: DeviceState.Written } or { State: DeviceState.Imported or DeviceState.Verified, Detail: not null })
-            is { State: not DeviceState.Written } last
+        && reader.History(name).LastOrDefault(static step => step.State == DeviceState.Written || step.IsPlace) is { IsPlace: true } last
         && ImportTarget.Of(last.Detail)!.IsSamePlace(target);
 
     /// <summary>Says that a device is under way, until disposed, and whether the file has had one that is in its way.</summary>

@@ -214,26 +214,28 @@ internal sealed class TargetLook(ClusterClient cluster, TargetFacts facts, Impor
     private async Task<FoundDevice> FindAsync(PreparedDevice device, EndDevice? identity, CancellationToken cancellation)
     {
         var ids = NameOf(device.Ids);
-        var network = cluster.Network.FindAsync(ids, Readable(Paths(NetworkPaths, DeviceServers.NetworkServer)), cancellation);
-        var application = cluster.Application.FindAsync(ids, Readable(Paths(ApplicationPaths, DeviceServers.ApplicationServer)), cancellation);
-        var join = device.Join is null ? Task.FromResult<EndDevice?>(null) : cluster.Join.FindAsync(ids, Readable(Paths(JoinPaths, DeviceServers.JoinServer)), cancellation);
+        var network = cluster.Network.FindAsync(ids, Readable(Paths(device, NetworkPaths, DeviceServers.NetworkServer)), cancellation);
+        var application = cluster.Application.FindAsync(ids, Readable(Paths(device, ApplicationPaths, DeviceServers.ApplicationServer)), cancellation);
+        var join = device.Join is null ? Task.FromResult<EndDevice?>(null) : cluster.Join.FindAsync(ids, Readable(Paths(device, JoinPaths, DeviceServers.JoinServer)), cancellation);
         await Task.WhenAll(network, application, join);
         return new FoundDevice(identity, await join, await network, await application);
     }
 
     /// <summary>All fields count when they are to become those of the line, and MAC settings when options ask for some.</summary>
-    private IEnumerable<string> Paths(string[] needed, DeviceServers server) =>
-        options.OnConflict == ConflictWay.Update || options.Abp != new AbpAdjustments() ? FieldComparison.PathsOf(server).Union(needed) : needed;
+    private bool ComparesFields(PreparedDevice device) => options.OnConflict == ConflictWay.Update || device.IsAdjusted;
+
+    private IEnumerable<string> Paths(PreparedDevice device, string[] needed, DeviceServers server) =>
+        ComparesFields(device) ? FieldComparison.PathsOf(server).Union(needed) : needed;
 
     /// <summary>Fields that this import is to change of a device that has the same keys, versions and session.</summary>
     private IReadOnlyList<FieldDifference> OtherFields(PreparedDevice device, FoundDevice found)
     {
-        if (options.OnConflict != ConflictWay.Update && options.Abp == new AbpAdjustments())
+        if (!ComparesFields(device))
             return [];
         var differences = FieldComparison.Compare(SentRecords.Of(device), new TargetRecords(found.Identity, found.Network, found.Application, found.Join));
         return options.OnConflict == ConflictWay.Update
             ? differences
-            : [.. differences.Where(_ => device.IsAdjusted).Where(static field => field.Path.StartsWith("mac_settings", StringComparison.Ordinal))];
+            : [.. differences.Where(static field => field.Path.StartsWith("mac_settings", StringComparison.Ordinal))];
     }
 
     private IEnumerable<string> Readable(IEnumerable<string> paths) => facts.MayReadKeys ? paths : paths.Where(static path => !path.EndsWith(".key", StringComparison.Ordinal));

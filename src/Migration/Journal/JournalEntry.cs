@@ -158,7 +158,11 @@ public sealed record JournalEntry
 /// <param name="Time">When, by the clock of that machine; order is the order of writing, not of the clock.</param>
 /// <param name="Attempt">Number of changes at the source begun so far.</param>
 /// <param name="Detail">Anything worth knowing, without keys.</param>
-public sealed record JournalEvent(DeviceState State, DateTimeOffset Time, int Attempt, string? Detail);
+public sealed record JournalEvent(DeviceState State, DateTimeOffset Time, int Attempt, string? Detail)
+{
+    /// <summary>Whether the detail says where an import has brought the device to, or a verification has found it.</summary>
+    public bool IsPlace => this is { State: DeviceState.Imported or DeviceState.Verified, Detail: not null };
+}
 
 /// <summary>Number of devices in one state.</summary>
 /// <param name="State">The state.</param>

@@ -114,12 +114,8 @@ public sealed class JournalReader : IDisposable
         }
     });
 
-    /// <summary>The last import of a device, whose detail says where to; null when there was none. A rollback may have undone it.</summary>
-    public JournalEvent? LastImport(JournalDeviceId device) => History(device).LastOrDefault(static step => step.State == DeviceState.Imported);
-
     /// <summary>Where an import has brought a device to, or a verification has found it, the last of them; null when neither says. A rollback may have undone it.</summary>
-    public string? LastPlace(JournalDeviceId device) =>
-        History(device).LastOrDefault(static step => step is { State: DeviceState.Imported or DeviceState.Verified, Detail: not null })?.Detail;
+    public string? LastPlace(JournalDeviceId device) => History(device).LastOrDefault(static step => step.IsPlace)?.Detail;
 
     /// <summary>Where a verification has found a part of a device that an import had brought there; null when none has, or an import has come since.</summary>
     public string? LastPart(JournalDeviceId device) =>

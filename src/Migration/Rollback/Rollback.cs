@@ -45,7 +45,7 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
         Advice = "nothing was changed; it would be on neither side. The keys are in the journal (`journal show ID --reveal`): give them back at the source first",
     };
 
-    private readonly ConcurrentDictionary<string, Lazy<Task<Dictionary<string, KeyMarks?>>>> lists = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Lazy<Task<Dictionary<string, SourceSighting>>>> lists = new(StringComparer.Ordinal);
 
     /// <summary>Rolls back. Expected failures are in the summary.</summary>
     /// <param name="ids">Device IDs; none means every device of the journal.</param>
@@ -149,19 +149,11 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
         var sent = KeyMarks.Of(TtsJson.Read<EndDevice>(line.Span));
         if (mayList && target is null)
         {
-            var list = await lists.GetOrAdd(application, name => new(() => ListAsync(witness, name))).Value;
-            if (list.TryGetValue(id, out var keys) && keys?.Answer(sent) == true)
+            var list = await lists.GetOrAdd(application, name => new(() => witness.ReadListAsync(name, CancellationToken.None))).Value;
+            if (list.TryGetValue(id, out var sighting) && sighting.Keys?.Answer(sent) == true)
                 return true;
         }
         return (await witness.SightAsync(application, id, CancellationToken.None))?.Keys?.Answer(sent) == true;
-    }
-
-    private static async Task<Dictionary<string, KeyMarks?>> ListAsync(ISourceWitness witness, string application)
-    {
-        var list = new Dictionary<string, KeyMarks?>(StringComparer.Ordinal);
-        await foreach (var (id, sighting) in witness.ListSightingsAsync(application, CancellationToken.None))
-            list[id] = sighting.Keys;
-        return list;
     }
 
     private Note LeavingTarget => journal is null ? WouldLeaveTarget : LeftTarget;
@@ -169,9 +161,7 @@ public sealed class Rollback(IDeviceSource source, JournalReader reader, DeviceJ
     /// <summary>Removes the device from the target; says so, or null when it was not there.</summary>
     private async Task<string?> LeaveTargetAsync(JournalEntry entry)
     {
-        if (target is null)
-            return null;
-        if (!IsLookedFor(entry))
+        if (target is null || !IsLookedFor(entry))
             return null;
         var imported = PlaceOf(entry);
         var application = await target.RemoveAsync(entry, imported?.Application, dryRun: journal is null);

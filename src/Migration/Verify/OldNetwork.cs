@@ -21,7 +21,7 @@ internal sealed class OldNetwork(ISourceWitness witness)
     {
         if (device.AtSource is not { } name)
             return device;
-        var list = await lists.GetOrAdd(name.Application, application => new(() => ListAsync(application, cancellation))).Value;
+        var list = await lists.GetOrAdd(name.Application, application => new(() => witness.ReadListAsync(application, cancellation))).Value;
         foreach (var id in name.DeviceIds)
         {
             // Under an ID that a rename may have made, another device can be there.
@@ -62,14 +62,6 @@ internal sealed class OldNetwork(ISourceWitness witness)
             SeenAtSource = sighting.LastHeard ?? device.Device.SeenAtSource,
         },
     };
-
-    private async Task<Dictionary<string, SourceSighting>> ListAsync(string application, CancellationToken cancellation)
-    {
-        var list = new Dictionary<string, SourceSighting>(StringComparer.Ordinal);
-        await foreach (var (id, sighting) in witness.ListSightingsAsync(application, cancellation))
-            list[id] = sighting;
-        return list;
-    }
 
     private static ulong NumberOf(string devEui) => BinaryPrimitives.ReadUInt64BigEndian(Convert.FromHexString(devEui));
 }

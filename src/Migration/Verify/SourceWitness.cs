@@ -18,6 +18,19 @@ public interface ISourceWitness
     Task<SourceSighting?> SightAsync(string application, string deviceId, CancellationToken cancellation);
 }
 
+/// <summary>What holds for every witness.</summary>
+internal static class SourceWitnesses
+{
+    /// <summary>Reads the list of an application, by device ID.</summary>
+    public static async Task<Dictionary<string, SourceSighting>> ReadListAsync(this ISourceWitness witness, string application, CancellationToken cancellation)
+    {
+        var list = new Dictionary<string, SourceSighting>(StringComparer.Ordinal);
+        await foreach (var (id, sighting) in witness.ListSightingsAsync(application, cancellation))
+            list[id] = sighting;
+        return list;
+    }
+}
+
 /// <summary>What a network that a device has left knows of it.</summary>
 /// <param name="DevEui">DevEUI as a number; 0 when not told.</param>
 /// <param name="Keys">The keys it answers to; null when not told.</param>
