@@ -371,7 +371,7 @@ public sealed partial class BadTargetTests : IAsyncLifetime, IDisposable
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
         {
             var timer = base.CreateTimer(callback, state, dueTime, period);
-            if (PausesPass && dueTime > TimeSpan.Zero && dueTime <= LongestPause)
+            if (PausesPass && state is not CancellationTokenSource && dueTime > TimeSpan.Zero && dueTime <= LongestPause)
                 ThreadPool.QueueUserWorkItem(_ => Advance(dueTime));
             return timer;
         }

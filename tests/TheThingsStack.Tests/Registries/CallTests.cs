@@ -250,7 +250,7 @@ public sealed class CallTests : IAsyncLifetime
     /// <summary>Lets pauses between calls pass at once; the time for a connection or an answer does not pass by itself.</summary>
     private sealed class PausingClock() : FakeTimeProvider(new DateTimeOffset(2026, 11, 24, 20, 0, 0, TimeSpan.Zero))
     {
-        private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(7);
+        private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
 
         /// <summary>What happens during a pause.</summary>
         public Func<TimeSpan, Task> Before { get; set; } = static _ => Task.CompletedTask;
@@ -258,7 +258,7 @@ public sealed class CallTests : IAsyncLifetime
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
         {
             var timer = base.CreateTimer(callback, state, dueTime, period);
-            if ((dueTime > TimeSpan.Zero && dueTime <= LongestPause) || dueTime == TimeSpan.FromSeconds(10))
+            if (state is not CancellationTokenSource && dueTime > TimeSpan.Zero && dueTime <= LongestPause)
                 ThreadPool.QueueUserWorkItem(_ => _ = PassAsync(dueTime));
             return timer;
 
